@@ -1,0 +1,145 @@
+"""A domain: a named set of examples from one distribution, kept as one Arrow table with canonical column names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from acclimate.engine.storage import content_hash
+
+if TYPE_CHECKING:
+    import datasets
+
+#: What a column can mean. A table in a Domain always has ``id`` and ``text``; the others where the data has them.
+ROLES = ("text", "label", "domain", "id", "weight", "origin")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Domain:
+    """Examples of one distribution.
+
+    Attributes:
+        name: what reports call it.
+        table: Arrow table; canonical columns ``id`` (string, unique), ``text`` (string), and optionally ``label`` (string, null
+            where unlabelled), ``domain`` (string), ``weight`` (float64), ``origin`` (string, JSON; only generated examples have
+            it). The user's other columns follow under their own names.
+        notes: what reading announced: guessed columns, skipped rows.
+    """
+
+    name: str
+    table: pa.Table
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        return f"Domain({self.name!r}, {len(self)} examples, columns {self.table.column_names})"
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts, in order."""
+        return list(self.table.column("text").to_pylist())
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The unique ids, in order."""
+        return list(self.table.column("id").to_pylist())
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        """The labels, in order; None where an example has none."""
+        if "label" not in self.table.column_names:
+            return [None] * len(self)
+        return list(self.table.column("label").to_pylist())
+
+    @cached_property
+    def domains(self) -> list[str]:
+        """The sub-domain of each example; the name of this domain where the data has no such column."""
+        if "domain" not in self.table.column_names:
+            return [self.name] * len(self)
+        return [value if value is not None else self.name for value in self.table.column("domain").to_pylist()]
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """The weight of each example, ``(n,)``; 1 where the data has none."""
+        if "weight" not in self.table.column_names:
+            return np.ones(len(self))
+        return np.asarray(pc.fill_null(self.table.column("weight"), 1.0).to_numpy(), dtype=np.float64)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The distinct labels, sorted."""
+        return tuple(sorted({label for label in self.labels if label is not None}))
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether every example has a label (and there is at least one)."""
+        return len(self) > 0 and None not in self.labels
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of ids, texts, labels, domains and weights in order."""
+        return content_hash(self.ids, self.texts, self.labels, self.domains, self.weights.tolist())
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64], name: str | None = None) -> Domain:
+        """The examples at ``indices``, in that order."""
+        rows = pa.array(np.asarray(indices, dtype=np.int64))
+        return Domain(name or self.name, self.table.take(rows))
+
+    def without_labels(self) -> Domain:
+        """The same inputs with no ``label`` column at all: what code that must not see labels is handed."""
+        names = [name for name in self.table.column_names if name != "label"]
+        return Domain(self.name, self.table.select(names))
+
+    def with_column(self, name: str, values: pa.Array) -> Domain:
+        """A copy with one column set (added or replaced)."""
+        position = self.table.schema.get_field_index(name)
+        table = self.table.append_column(name, values) if position < 0 else self.table.set_column(position, name, values)
+        return Domain(self.name, table, self.notes)
+
+    def to_dataset(self) -> datasets.Dataset:
+        """The same table as a Hugging Face dataset, without copying."""
+        import datasets
+
+        return datasets.Dataset(self.table)
+
+
+def from_columns(
+    name: str,
+    texts: Sequence[str],
+    labels: Sequence[str | None] | None = None,
+    *,
+    ids: Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
+    origins: Sequence[str] | None = None,
+) -> Domain:
+    """A Domain from plain Python lists; ids default to ``name:row``."""
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(ids if ids is not None else [f"{name}:{row}" for row in range(len(texts))], pa.string()),
+        "text": pa.array(texts, pa.string()),
+    }
+    if labels is not None:
+        columns["label"] = pa.array(labels, pa.string())
+    if domains is not None:
+        columns["domain"] = pa.array(domains, pa.string())
+    if origins is not None:
+        columns["origin"] = pa.array(origins, pa.string())
+    return Domain(name, pa.table(columns))
+
+
+def concatenate(name: str, domains: Sequence[Domain]) -> Domain:
+    """All examples of several domains, in order; each remembers where it came from in its ``domain`` column.
+
+    Columns that only some of them have are filled with null; ids stay as they are and must be unique across the domains.
+    """
+    tables = [d.with_column("domain", pa.array(d.domains, pa.string())).table for d in domains]
+    notes = tuple(note for d in domains for note in d.notes)
+    return Domain(name, pa.concat_tables(tables, promote_options="permissive"), notes)

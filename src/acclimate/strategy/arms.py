@@ -1,0 +1,91 @@
+"""Arms: ways to adapt, as values that can be hashed, compared and printed in one line; and the controls beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from acclimate.engine.storage import content_hash
+
+Settings = tuple[tuple[str, Any], ...]
+Sources = Literal["none", "all", "selected"]
+
+
+def settings(values: Mapping[str, Any]) -> Settings:
+    """Settings as a hashable value, in order of name."""
+    return tuple(sorted((name, tuple(v) if isinstance(v, list) else v) for name, v in values.items()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A method's name and its settings."""
+
+    name: str
+    settings: Settings = ()
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{key}={value}" for key, value in self.settings)
+        return f"{self.name}({inside})" if inside else self.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One way to adapt.
+
+    Attributes:
+        source: which source data it learns from: none, all, or what ``select`` keeps of it.
+        target: whether it learns from the target's labels (only the source-only control does not).
+        select, budget: the selector and how much of the source it keeps; only where ``source`` is ``"selected"``.
+        augment: augmenters (offline) and mixers (online), in order.
+        objectives: further terms of the loss, by name with their settings.
+        target_weight: how much a target example weighs against a source example.
+        control: the control's name, empty for an arm of the user's.
+    """
+
+    source: Sources
+    target: bool = True
+    select: Method | None = None
+    budget: str = ""
+    augment: tuple[Method, ...] = ()
+    objectives: tuple[Method, ...] = ()
+    target_weight: float = 1.0
+    control: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.control or str(self)
+
+    @property
+    def is_control(self) -> bool:
+        return bool(self.control)
+
+    @property
+    def key(self) -> str:
+        """A name made from its content, for files."""
+        return content_hash(str(self), self.control)[:12]
+
+    def __str__(self) -> str:
+        parts = []
+        if self.source == "all":
+            parts.append("all source")
+        elif self.select is not None:
+            parts.append(f"{self.select} {self.budget}")
+        if self.target:
+            parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
+        parts += [str(method) for method in (*self.augment, *self.objectives)]
+        return " + ".join(parts)
+
+
+TARGET_ONLY = Arm("none", control="target-only")
+SOURCE_ONLY = Arm("all", target=False, control="source-only")
+EVERYTHING = Arm("all", control="everything")
+
+
+def controls(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """The four controls: target only, source only, everything, and a random pick for each budget that the arms use."""
+    budgets = dict.fromkeys(arm.budget for arm in arms if arm.source == "selected")
+    names = {budget: f"random {budget}" for budget in budgets or {"20%": None}}
+    randoms = tuple(Arm("selected", select=Method("random"), budget=b, control=name) for b, name in names.items())
+    return (TARGET_ONLY, SOURCE_ONLY, EVERYTHING, *randoms)
