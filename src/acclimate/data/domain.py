@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -31,11 +32,13 @@ class Domain:
             where unlabelled), ``domain`` (string), ``weight`` (float64), ``origin`` (string, JSON; only generated examples have
             it). The user's other columns follow under their own names.
         notes: what reading announced: guessed columns, skipped rows.
+        skipped: how many bad rows reading left out (see ``data.bad_rows``).
     """
 
     name: str
     table: pa.Table
     notes: tuple[str, ...] = ()
+    skipped: int = 0
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -103,7 +106,7 @@ class Domain:
         """A copy with one column set (added or replaced)."""
         position = self.table.schema.get_field_index(name)
         table = self.table.append_column(name, values) if position < 0 else self.table.set_column(position, name, values)
-        return Domain(self.name, table, self.notes)
+        return Domain(self.name, table, self.notes, self.skipped)
 
     def to_dataset(self) -> datasets.Dataset:
         """The same table as a Hugging Face dataset, without copying."""
@@ -142,4 +145,31 @@ def concatenate(name: str, domains: Sequence[Domain]) -> Domain:
     """
     tables = [d.with_column("domain", pa.array(d.domains, pa.string())).table for d in domains]
     notes = tuple(note for d in domains for note in d.notes)
-    return Domain(name, pa.concat_tables(tables, promote_options="permissive"), notes)
+    return Domain(name, unify(tables), notes, sum(d.skipped for d in domains))
+
+
+def unify(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables one after another; a column absent from some is null there, one of types that do not mix becomes strings."""
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        pass
+    names = dict.fromkeys(name for table in tables for name in table.column_names)
+    columns = {}
+    for name in names:
+        chunks = [table.select([name]) if name in table.column_names else _nulls(name, table.num_rows) for table in tables]
+        try:
+            columns[name] = pa.concat_tables(chunks, promote_options="permissive").column(name)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            columns[name] = pa.array(
+                [_as_string(value) for chunk in chunks for value in chunk.column(name).to_pylist()], pa.string()
+            )
+    return pa.table(columns)
+
+
+def _nulls(name: str, count: int) -> pa.Table:
+    return pa.table({name: pa.nulls(count)})
+
+
+def _as_string(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value, default=str).decode()

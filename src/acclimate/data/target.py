@@ -32,7 +32,7 @@ class Sealed:
     """
 
     def __init__(self, domain: Domain, purpose: str) -> None:
-        if not domain.is_labelled:
+        if len(domain) and not domain.is_labelled:
             raise InputError(
                 f"The {purpose} part of '{domain.name}' has examples without a label",
                 expected="a label on every example that is measured on",
@@ -75,6 +75,8 @@ class Target:
         validation: sealed examples that choose settings, or None where K-fold over ``labelled`` serves.
         classes: the label space, sorted.
         hygiene: what was removed before anything ran: counts by reason (see ``data.hygiene``).
+        notes: what reading its files announced: guessed columns, skipped rows.
+        skipped: how many bad rows reading left out.
     """
 
     name: str
@@ -84,6 +86,8 @@ class Target:
     classes: tuple[str, ...]
     validation: Sealed | None = None
     hygiene: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    skipped: int = 0
 
     @property
     def inputs(self) -> Domain:

@@ -1,1 +1,1 @@
-"""engine"""
+"""Floor 0: runs a function over batches, keeps files whole, shows progress."""

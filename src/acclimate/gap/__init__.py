@@ -1,1 +1,18 @@
-"""gap"""
+"""How far apart two domains are: one file per measure, one dict of them all."""
+
+from __future__ import annotations
+
+from acclimate.gap.base import GapMethod
+from acclimate.gap.coral import Coral
+from acclimate.gap.divergence import Divergence
+from acclimate.gap.label_shift import LabelShift
+from acclimate.gap.mmd import Mmd
+from acclimate.gap.proxy_a import ProxyA
+
+METHODS: dict[str, type[GapMethod]] = {
+    "mmd": Mmd,
+    "proxy-a": ProxyA,
+    "coral": Coral,
+    "divergence": Divergence,
+    "label-shift": LabelShift,
+}

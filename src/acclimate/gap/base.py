@@ -1,15 +1,40 @@
-"""What measuring a gap gives back."""
+"""What a gap method is, what it is given and what it gives back."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain
+from acclimate.errors import InputError
+
+#: Below this many rows on one side, a distance says more about the sample than about the domain.
+FEW_ROWS = 50
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a domain, with their vectors ``(n, d)`` where a method needs them."""
+
+    domain: Domain
+    vectors: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.domain)
+
+    def embedded(self) -> NDArray[np.float64]:
+        """The vectors ``(n, d)``.
+
+        Raises:
+            InputError: the sample was made without them.
+        """
+        if self.vectors is None:
+            raise InputError(f"The sample of '{self.domain.name}' has no vectors", fix="embed it first, as `gap` does")
+        return self.vectors.astype(np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +59,48 @@ class GapResult:
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+class GapMethod(Protocol):
+    """One way to measure how far apart two domains are.
+
+    ``needs_embeddings``: samples must carry vectors. ``uses_source_labels``: reads the source's labels; those of the target are
+    never read.
+    """
+
+    paper: ClassVar[str]
+    modality: ClassVar[tuple[str, ...]]
+    summary: ClassVar[str]
+    summary_zh: ClassVar[str]
+    needs_embeddings: ClassVar[bool]
+    uses_source_labels: ClassVar[bool]
+
+    def measure(self, source: Sample, target: Sample, *, seed: int = 0) -> GapResult:
+        """The distance between two samples; equal samples and seeds give equal results.
+
+        Raises:
+            InputError: fewer than two rows on a side, or what the method needs is absent.
+        """
+        ...
+
+
+def check_sizes(source: Sample, target: Sample) -> str:
+    """Refuse sides of fewer than two rows; returns a warning where a side is small, else an empty string."""
+    for sample in (source, target):
+        if len(sample) < 2:
+            raise InputError(
+                f"'{sample.domain.name}' has {len(sample)} row{'' if len(sample) == 1 else 's'} to measure a distance with",
+                expected=f"at least 2, better {FEW_ROWS} or more",
+                fix="give more data",
+            )
+    fewest = min(len(source), len(target))
+    return f"only {fewest} rows on one side: the figure is uncertain" if fewest < FEW_ROWS else ""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class DomainMap:
-    """Both domains on one plane: ``points (n, 2)``, and for each point its domain, label, text and row in its own domain."""
+    """Both domains on one plane: ``points (n, 2)``, and for each point its id, domain, label (None for the target) and text.
+
+    ``explained`` is the share of the variance of all vectors that the plane shows.
+    """
 
     points: NDArray[np.float64]
     ids: list[str]
@@ -54,7 +118,8 @@ class GapReport:
         source, target: names.
         results: by method, over the whole source.
         by_domain: for each source domain, its results by method.
-        map: both domains on one plane, or None where no model was given.
+        map: both domains on one plane, or None where no model was needed.
+        notes: what could not be measured, and why.
     """
 
     source: str
@@ -62,6 +127,7 @@ class GapReport:
     results: Mapping[str, GapResult]
     by_domain: Mapping[str, Mapping[str, GapResult]]
     map: DomainMap | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready figures, without the map."""
@@ -73,12 +139,18 @@ class GapReport:
                 domain: {name: dataclasses.asdict(result) for name, result in results.items()}
                 for domain, results in self.by_domain.items()
             },
+            "notes": list(self.notes),
         }
+
+
+def rows_by_domain(source: Domain) -> dict[str, NDArray[np.int64]]:
+    """The rows of each sub-domain, ascending; sub-domains in order of first appearance."""
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(source.domains):
+        rows.setdefault(name, []).append(row)
+    return {name: np.array(indices, dtype=np.int64) for name, indices in rows.items()}
 
 
 def split_by_domain(source: Domain) -> dict[str, Domain]:
     """The source's sub-domains by name, in order of first appearance."""
-    rows: dict[str, list[int]] = {}
-    for row, name in enumerate(source.domains):
-        rows.setdefault(name, []).append(row)
-    return {name: source.take(indices, name) for name, indices in rows.items()}
+    return {name: source.take(rows, name) for name, rows in rows_by_domain(source).items()}

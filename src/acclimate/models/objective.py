@@ -22,6 +22,7 @@ class Batch:
         from_target: ``(b,)`` bool, True where the example belongs to the target domain.
         generator: the step's own random generator, on the CPU; seeded from (seed, step), so a resumed run draws the same.
         step: optimiser steps done so far.
+        unlabelled: inputs of target examples without labels, as ``inputs``; None unless an objective asks for them.
     """
 
     inputs: Mapping[str, Tensor]
@@ -30,6 +31,7 @@ class Batch:
     from_target: Tensor
     generator: torch.Generator
     step: int
+    unlabelled: Mapping[str, Tensor] | None = None
 
 
 class Classifier(Protocol):
@@ -69,9 +71,11 @@ class Objective(Protocol):
     """A scalar term of the loss; its weight and schedule are set from outside.
 
     ``replaces_task`` says that the term already contains the task loss (mixup does), so the plain one is left out.
+    ``needs_unlabelled`` asks for a batch of target examples without labels beside the labelled one.
     """
 
     replaces_task: ClassVar[bool]
+    needs_unlabelled: ClassVar[bool]
 
     def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
         """The scalar term, averaged over the batch."""

@@ -1,1 +1,17 @@
-"""select"""
+"""Source selection: which examples of the pool help the target.
+
+To add a method: one file beside these with a class that follows :class:`acclimate.select.base.Selector`, and one line here.
+"""
+
+from acclimate.select.base import Selector
+from acclimate.select.importance.classifier import Classifier
+from acclimate.select.importance.dsir import Dsir
+from acclimate.select.random import Random
+from acclimate.select.similarity.knn import Knn
+
+METHODS: dict[str, type[Selector]] = {
+    "random": Random,
+    "knn": Knn,
+    "dsir": Dsir,
+    "classifier": Classifier,
+}

@@ -21,10 +21,15 @@ class Selector(Protocol):
 
     Class attributes say what a method needs, so that the caller can provide it and the cache can tell calls apart:
     ``needs_embeddings``: the constructor takes ``embed``; ``uses_target_labels``: ``fit`` reads ``target.labelled`` labels.
+    The others describe it to people: ``paper`` (a short citation), ``modality``, and one line in English and in Chinese.
     """
 
     needs_embeddings: ClassVar[bool]
     uses_target_labels: ClassVar[bool]
+    paper: ClassVar[str]
+    modality: ClassVar[tuple[str, ...]]
+    summary: ClassVar[str]
+    summary_zh: ClassVar[str]
 
     def fit(self, source: Domain, target: Target) -> Self:
         """Learn what the target looks like against the source. Sees ``target.labelled`` and ``target.unlabelled`` only."""
@@ -50,6 +55,7 @@ class Selection:
         scores: the score of *every* source row, ``(n,)``.
         weights: the training weight of each kept row, ``(k,)``.
         reasons: one line for each kept row.
+        notes: what a user should know about the choice, such as a budget larger than the pool.
     """
 
     method: str
@@ -58,6 +64,7 @@ class Selection:
     scores: NDArray[np.float64]
     weights: NDArray[np.float64]
     reasons: Sequence[str]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -1,0 +1,56 @@
+# Everything a newcomer types: `make demo` and `make test`. Only git, make and Python >= 3.11 are assumed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-offline lint format types layers lock clean
+
+help:
+	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
+	@echo "make test          lint, types, layer contract and all tests"
+	@echo "make test-offline  the tests that need no packaged model or data"
+	@echo "make format        rewrite the code in the house's format"
+	@echo "make lock          resolve requirements.lock anew"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what requirements.lock names into $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/acclimate demo text $(DEMO)
+
+test: $(READY) lint types layers
+	$(BIN)/python -m pytest -n 2
+
+test-offline: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not assets"
+
+lint: $(READY)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+# "+cpu" is where a build came from, not a version: without it the lock serves every index.
+lock: $(READY)
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--no-annotate --extra dev --extra demo --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	@sed -i.old 's/+cpu$$//' requirements.lock && rm requirements.lock.old
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,88 @@
+"""`acclimate methods` and `acclimate doctor`: what exists, and what this machine can do."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from acclimate.cli.output import print_json, print_table, say
+from acclimate.errors import unknown_name
+
+#: Constructor arguments that the pipeline provides; they are not settings of a method.
+_PROVIDED = ("embed", "seed", "self")
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method, in full.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every method: family, paper, settings, what it needs, when to use it."""
+    found = list(_cards())
+    if name is not None:
+        named = [card for card in found if card["name"] == name]
+        if not named:
+            raise unknown_name("method", name, [card["name"] for card in found])
+        found = named
+    if json:
+        print_json(found)
+    elif name is not None:
+        for card in found:
+            _print_card(card)
+    else:
+        rows = [(card["family"], card["name"], card["summary"], card["paper"]) for card in found]
+        print_table("", ("family", "name", "what it does", "source"), rows)
+
+
+def _cards() -> list[dict[str, Any]]:
+    from acclimate.augment import METHODS as EXPANDERS
+    from acclimate.augment import MIXERS
+    from acclimate.gap import METHODS as GAPS
+    from acclimate.select import METHODS as SELECTORS
+    from acclimate.tune import OBJECTIVES
+
+    families: dict[str, dict[str, Any]] = {
+        "gap": GAPS,
+        "select": SELECTORS,
+        "augment": {**EXPANDERS, **MIXERS},
+        "tune": {name: method for name, method in OBJECTIVES.items() if name not in MIXERS},
+    }
+    return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
+
+
+def _card(family: str, name: str, method: Any) -> dict[str, Any]:
+    parameters = inspect.signature(method).parameters.values()
+    needs = [need for need in ("embeddings", "target_labels", "source_labels") if getattr(method, f"needs_{need}", False)]
+    return {
+        "name": name,
+        "family": family,
+        "modality": list(method.modality),
+        "paper": method.paper,
+        "settings": {p.name: p.default for p in parameters if p.name not in _PROVIDED},
+        "needs": needs,
+        "summary": method.summary,
+        "summary_zh": method.summary_zh,
+        "documentation": inspect.getdoc(method) or "",
+    }
+
+
+def _print_card(card: dict[str, Any]) -> None:
+    say(f"{card['name']} ({card['family']}; {', '.join(card['modality'])})")
+    say(f"{card['summary']}\n{card['summary_zh']}")
+    say(f"source: {card['paper']}")
+    say(f"needs: {', '.join(card['needs']) or 'nothing but the data'}")
+    settings = ", ".join(f"{name}={value}" for name, value in card["settings"].items())
+    say(f"settings: {settings or 'none'}\n\n{card['documentation']}")
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say what this machine can do, what is missing and how to get it."""
+    from acclimate.cli.machine import examine
+
+    findings = examine()
+    if json:
+        print_json(findings)
+        return
+    rows = [(f["what"], f["state"], f["found"], f["fix"]) for f in findings]
+    print_table("", ("what", "state", "found", "how to get it"), rows, {"ok": "green", "missing": "yellow", "problem": "red"})

@@ -1,0 +1,258 @@
+"""`acclimate gap`, `select`, `augment`, `tune` and `evaluate`: one stage on files, each usable alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from acclimate.cli.options import (
+    DomainColumn,
+    DryRun,
+    Id,
+    Json,
+    Label,
+    Model,
+    OnBadRow,
+    Out,
+    Seed,
+    Settings,
+    SplitSeed,
+    TargetLabel,
+    TargetText,
+    Test,
+    Text,
+    Workers,
+    parse_settings,
+    read_source,
+    read_target,
+)
+from acclimate.cli.output import note, print_json, print_table, say
+
+SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
+TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
+_MINILM = "asset:minilm"
+
+
+def gap(
+    source: SourceFile,
+    target: TargetFile,
+    methods: Annotated[str | None, typer.Option(help="Which measures, separated by commas; all by default.")] = None,
+    text: Text = None,
+    label: Label = None,
+    domain: DomainColumn = None,
+    target_text: TargetText = None,
+    target_label: TargetLabel = None,
+    model: Model = _MINILM,
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """How far apart source and target are, for the whole source and each of its domains."""
+    from acclimate.engine.progress import show
+    from acclimate.gap import METHODS
+    from acclimate.gap.measure import gap as measure
+
+    pool = read_source(source, on_bad_row, text=text, label=label, domain=domain)
+    wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
+    names = tuple(methods.split(",")) if methods else tuple(METHODS)
+    if dry_run:
+        say(f"would measure {', '.join(names)} between {len(pool)} source and {len(wanted.inputs)} target examples")
+        return
+    with show():
+        report = measure(pool, wanted, methods=names, model=model, seed=seed)
+    if json:
+        print_json(report.to_dict())
+        return
+    rows = [
+        (
+            name,
+            method,
+            f"{result.value:.4f}",
+            _interval(result.low, result.high),
+            "" if result.p_value is None else f"{result.p_value:.3f}",
+            result.warning,
+        )
+        for name, results in {"all": report.results, **report.by_domain}.items()
+        for method, result in results.items()
+    ]
+    print_table(
+        f"Gap from {report.source} to {report.target}", ("source domain", "measure", "value", "95% interval", "p", "warning"), rows
+    )
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4f} … {high:.4f}"
+
+
+def select(
+    source: SourceFile,
+    target: TargetFile,
+    out: Out,
+    method: Annotated[str, typer.Option(help="A selector; `acclimate methods` lists them.")] = "classifier",
+    budget: Annotated[str, typer.Option(help="How much is kept: 5000, 20% or '2M tokens'.")] = "20%",
+    settings: Settings = None,
+    text: Text = None,
+    label: Label = None,
+    domain: DomainColumn = None,
+    id: Id = None,  # noqa: A002 - the option's name
+    target_text: TargetText = None,
+    target_label: TargetLabel = None,
+    model: Model = _MINILM,
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Keep the source examples that help the target, with scores and reasons."""
+    from acclimate.data.hygiene import clean
+    from acclimate.data.write import write
+    from acclimate.engine.progress import show
+    from acclimate.select.run import select as choose
+
+    pool = read_source(source, on_bad_row, text=text, label=label, domain=domain, id=id)
+    wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
+    cleaned, wanted = clean(pool, wanted)
+    assert cleaned is not None
+    if len(cleaned) < len(pool):
+        note(f"removed {len(pool) - len(cleaned)} source examples that repeat a test example")
+    if dry_run:
+        say(f"would score {len(cleaned)} source examples with '{method}', keep {budget} and write '{out}'")
+        return
+    with show():
+        picked = choose(cleaned, wanted, method=method, budget=budget, seed=seed, model=model, **parse_settings(settings))
+    write(picked.to_table(), out)
+    counts = {name: picked.to_domain().domains.count(name) for name in dict.fromkeys(cleaned.domains)}
+    if json:
+        print_json({"out": str(out), "method": picked.method, "kept": len(picked), "of": len(cleaned), "by_domain": counts})
+        return
+    rows = [
+        (name, cleaned.domains.count(name), kept, f"{100 * kept / cleaned.domains.count(name):.1f}")
+        for name, kept in counts.items()
+    ]
+    print_table(f"{picked.method}: kept {len(picked)} of {len(cleaned)}", ("source domain", "examples", "kept", "kept %"), rows)
+    say(f"written: {out}")
+
+
+def augment(
+    file: Annotated[str, typer.Argument(help="Labelled target examples (training rows only: never the test).")],
+    out: Out,
+    method: Annotated[str, typer.Option(help="An augmenter; `acclimate methods` lists them.")] = "eda",
+    times: Annotated[int, typer.Option(help="New examples per example.", min=1)] = 4,
+    settings: Settings = None,
+    text: Text = None,
+    label: Label = None,
+    id: Id = None,  # noqa: A002 - the option's name
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make new target examples, each with its origin; the test part is split off first and never augmented."""
+    from acclimate.augment.run import augment as grow
+    from acclimate.data.write import write
+    from acclimate.engine.progress import show
+
+    examples = read_target(file, test, split_seed, on_bad_row, text=text, label=label, id=id)
+    parents = examples.labelled if len(examples.labelled) else examples.unlabelled
+    if len(examples.test):
+        note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
+    if dry_run:
+        say(f"would make {times * len(parents)} examples with '{method}' and write '{out}'")
+        return
+    with show():
+        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, **parse_settings(settings))
+    write(grown.table, out)
+    if json:
+        print_json({"out": str(out), "method": method, "parents": len(parents), "made": len(grown)})
+        return
+    pairs = [(grown.texts[row * times], parents.texts[row]) for row in range(min(3, len(parents)))]
+    print_table(f"{method}: {len(grown)} examples from {len(parents)}", ("made", "from"), pairs)
+    say(f"written: {out}")
+
+
+def tune(
+    model: Annotated[str, typer.Argument(help="asset:NAME, a Hugging Face name or a local folder.")],
+    target: TargetFile,
+    out: Annotated[Path, typer.Option(help="The folder for the adapted model.")],
+    source: Annotated[str | None, typer.Option(help="Source examples to learn from as well, such as what `select` wrote.")] = None,
+    augmented: Annotated[str | None, typer.Option(help="Generated examples, such as what `augment` wrote.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A training setting, NAME=VALUE: lr, steps, batch_size, ...")
+    ] = None,
+    objectives: Annotated[str, typer.Option(help="Further terms of the loss, separated by commas, such as mixup.")] = "",
+    text: Text = None,
+    label: Label = None,
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fine-tune a model on target, source and generated examples."""
+    from acclimate.data.hygiene import clean
+    from acclimate.engine.progress import show
+    from acclimate.tune.run import tune as train
+    from acclimate.tune.settings import TuneSettings
+
+    wanted = read_target(target, test, split_seed, on_bad_row, text=text, label=label)
+    pool = read_source(source, on_bad_row, text=text, label=label) if source else None
+    grown = read_source(augmented, on_bad_row) if augmented else None
+    training = TuneSettings.of(parse_settings(settings))
+    pool, wanted = clean(pool, wanted)
+    grown, _ = clean(grown, wanted)
+    counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
+    if dry_run:
+        say(f"would fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'")
+        return
+    names = tuple(name for name in objectives.split(",") if name)
+    with show():
+        adapted = train(model, wanted, source=pool, augmented=grown, objectives=names, settings=training, seed=seed)
+    adapted.save(out)
+    if json:
+        print_json({"out": str(out), "trained_on": counts, "steps": training.steps})
+    else:
+        say(f"trained on {counts}; saved in {out}")
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A folder that `tune` or `run` wrote.")],
+    target: TargetFile,
+    text: Text = None,
+    label: Label = None,
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Measure an adapted model on the sealed test part of TARGET (or on all of it with --test none)."""
+    from acclimate.data.make import sealed_whole
+    from acclimate.engine.progress import show
+    from acclimate.evaluate.measure import evaluate as measure
+    from acclimate.tune.adapted import Adapted
+
+    wanted = read_target(target, test, split_seed, on_bad_row, text=text, label=label)
+    if not len(wanted.test):
+        wanted = sealed_whole(wanted)
+    if dry_run:
+        say(f"would measure '{model}' on {len(wanted.test)} examples")
+        return
+    with show():
+        scores = measure(Adapted.load(Path(model)), wanted)
+    if json:
+        print_json({"metrics": scores.metrics, "examples": len(scores.ids)})
+    else:
+        print_table(
+            f"{model} on {len(scores.ids)} test examples of {wanted.name}", ("metric", "value"), list(scores.metrics.items())
+        )

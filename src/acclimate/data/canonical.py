@@ -1,0 +1,170 @@
+"""The user's columns as a canonical table: ids and texts as strings, labels spelt one way, bad values named by their place."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from acclimate.data.bad_rows import BadRows, Place
+from acclimate.data.columns import Columns
+from acclimate.data.domain import ROLES
+from acclimate.errors import InputError
+
+#: What says "no label" in files that cannot say null.
+MISSING = ("", "nan", "<na>")
+WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+Where = Callable[[int], Place]
+
+
+def canonical_table(table: pa.Table, columns: Columns, default_ids: Sequence[str], where: Where, bad_rows: BadRows) -> pa.Table:
+    """A table as :class:`acclimate.data.domain.Domain` documents it, without the rows that are bad.
+
+    Args:
+        table: the user's columns, ``n`` rows.
+        columns: which column plays which role.
+        default_ids: ``(n,)`` ids for data that has none.
+        where: a row's place in its file, for messages.
+        bad_rows: told about every row left out.
+
+    Raises:
+        InputError: a bad row under the policy ``"fail"``.
+    """
+    used = columns.used()
+    values: dict[str, list[Any]] = {role: table.column(column).to_pylist() for role, column in used.items()}
+    values.setdefault("id", list(default_ids))
+    check = _RowCheck(columns, where, bad_rows)
+    kept = [row for row in range(table.num_rows) if check.accepts(row, {role: column[row] for role, column in values.items()})]
+    arrays: dict[str, pa.Array] = {}
+    for role in sorted(values, key=("id", "text", "label", "domain", "weight", "origin").index):
+        kind = pa.float64() if role == "weight" else pa.string()
+        arrays[role] = pa.array([_canonical(role, values[role][row]) for row in kept], kind)
+    if "label" in arrays and arrays["label"].null_count == len(kept):
+        del arrays["label"]
+    others = table.select([name for name in table.column_names if name not in used.values()]).take(pa.array(kept, pa.int64()))
+    for name in others.column_names:
+        arrays[_free_name(name, [*arrays, *others.column_names])] = others.column(name)
+    return pa.table(arrays)
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    """A user's column keeps its name unless acclimate gives that name a meaning of its own."""
+    if name not in ROLES:
+        return name
+    renamed = f"{name}_original"
+    while renamed in taken:
+        renamed += "_"
+    return renamed
+
+
+class _RowCheck:
+    """Says whether a row can be used; remembers the ids seen so far."""
+
+    def __init__(self, columns: Columns, where: Where, bad_rows: BadRows) -> None:
+        self.columns = columns
+        self.where = where
+        self.bad_rows = bad_rows
+        self.seen: dict[str, int] = {}
+
+    def accepts(self, row: int, value: dict[str, Any]) -> bool:
+        """Whether every role has a usable value; otherwise the row is rejected with the first reason."""
+        problem = _text_problem(value["text"], self.columns.text)
+        problem = problem or _label_problem(value.get("label"), self.columns.label)
+        problem = problem or _weight_problem(value.get("weight"), self.columns.weight)
+        problem = problem or self._id_problem(row, value["id"])
+        if problem is not None:
+            self.bad_rows.reject(self.where(row), problem[0], expected=problem[1])
+        return problem is None
+
+    def _id_problem(self, row: int, value: Any) -> tuple[str, str] | None:
+        if value is None or value == "":
+            return f"no id (column '{self.columns.id}')", "an id on every row"
+        key = scalar_text(value)
+        if key in self.seen:
+            return f"the id '{key}' is already that of {self.where(self.seen[key])}", "unique ids"
+        self.seen[key] = row
+        return None
+
+
+def _text_problem(value: Any, column: str) -> tuple[str, str] | None:
+    expected = "a text on every row"
+    if isinstance(value, (list, dict, bytes)):
+        return f"the column '{column}' holds a {type(value).__name__}, not a text", expected
+    if value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip():
+        return f"an empty text (column '{column}')", expected
+    return None
+
+
+def _label_problem(value: Any, column: str | None) -> tuple[str, str] | None:
+    expected = "a class name or number, or null for an example without a label"
+    if isinstance(value, (list, dict, bytes)):
+        return f"the column '{column}' holds a {type(value).__name__}, not one label", expected
+    if isinstance(value, float) and math.isnan(value):
+        return f"the label is NaN (column '{column}')", expected
+    if isinstance(value, str) and value.strip().casefold() in MISSING:
+        return f"an empty label ('{value}' in column '{column}')", expected
+    return None
+
+
+def _weight_problem(value: Any, column: str | None) -> tuple[str, str] | None:
+    try:
+        number = 1.0 if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        return f"the weight is '{value}' (column '{column}')", "a finite number that is not negative"
+    return None
+
+
+def _canonical(role: str, value: Any) -> Any:
+    if value is None:
+        return None
+    match role:
+        case "weight":
+            return float(value)
+        case "label":
+            return label_text(value)
+        case "text":
+            return value if isinstance(value, str) else scalar_text(value)
+        case _:
+            return scalar_text(value)
+
+
+def label_text(value: Any) -> str:
+    """One spelling for one label, whatever type a file format gave it.
+
+    >>> [label_text(value) for value in (1, 1.0, "1.0", True, " pos ", 0.5)]
+    ['1', '1', '1', 'true', 'pos', '0.5']
+    """
+    text = scalar_text(value).strip()
+    whole = WHOLE.fullmatch(text)
+    return str(int(whole[1])) if whole else text
+
+
+def scalar_text(value: Any) -> str:
+    """A cell as a string: whole floats as integers, booleans as JSON writes them, nested values as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, (list, dict)):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    return str(value)
+
+
+def check_nonempty(table: pa.Table, where: str, skipped: int) -> None:
+    """Raise an InputError when nothing usable is left."""
+    if table.num_rows == 0:
+        found = f"{where} has no usable row" + (f": all {skipped} were skipped" if skipped else "")
+        raise InputError(found, expected="at least one example", fix="check the file and the columns named for text and label")

@@ -1,0 +1,186 @@
+"""Hygiene: nothing that a model may learn from repeats what it is measured on."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from acclimate.data.domain import Domain
+from acclimate.data.near_duplicates import SHARED_WORDS, THRESHOLD, TwinIndex
+from acclimate.data.target import Sealed, Target
+from acclimate.data.words import normalised
+from acclimate.errors import InputError
+
+#: Why a row is removed, the strongest reason first: the same text; the same but for case, width, spacing and punctuation; one
+#: was generated from the other, or both from one parent; most words are shared (:mod:`acclimate.data.near_duplicates`).
+KINDS = ("exact", "normalised", "descendant", "near")
+#: How many removed rows of each kind are kept as examples, and how much of their texts.
+EXAMPLES, CLIP = 20, 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Removal:
+    """A row that was removed: where it stood, why, and what it repeats."""
+
+    place: str
+    kind: str
+    id: str
+    text: str
+    twin_place: str
+    twin_id: str
+    twin_text: str
+    similarity: float | None
+
+
+def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]:
+    """Remove from everything trainable what repeats a test or validation row; and from validation what repeats the test.
+
+    Only inputs are compared, never labels. The test is never changed; duplicates inside it are counted. What is removed does
+    not depend on the order of rows. Cleaning what is clean changes nothing.
+
+    Returns:
+        The source (None stays None) and the target without those rows. ``target.hygiene`` is JSON-ready:
+        ``checked`` rows by place, ``removed`` by place and kind, ``inside_test`` duplicates by kind, ``examples`` by kind (up to
+        20 each: place, id, text, twin_place, twin_id, twin_text, similarity), and the ``rule`` for near duplicates.
+
+    Raises:
+        InputError: nothing to learn from, or nothing to validate on, would be left.
+
+    >>> from acclimate.data.domain import from_columns
+    >>> from acclimate.data.make import make_target
+    >>> texts = ["a fine day at the sea", "rain again", "sun at last", "what a storm"]
+    >>> clinic = make_target(from_columns("weather", texts, ["good", "bad", "good", "bad"]), test=0.5)
+    >>> _, cleaned = clean(from_columns("pool", [text.upper() for text in texts]), clinic)
+    >>> cleaned.hygiene["removed"]["source"]
+    {'exact': 0, 'normalised': 2, 'descendant': 0, 'near': 0}
+    """
+    against_test = _Reference([("test", target.test.inputs)])
+    removals: list[Removal] = []
+    validation = target.validation
+    if validation is not None:
+        kept = _sweep("validation", validation.inputs, against_test, removals)
+        if not len(kept):
+            raise _nothing_left("validation", target.name, len(validation))
+        validation = validation.keep(kept) if len(kept) < len(validation) else validation
+    sealed = against_test if validation is None else _Reference([("test", target.test.inputs), ("validation", validation.inputs)])
+    places = {"labelled": target.labelled, "unlabelled": target.unlabelled, **({} if source is None else {"source": source})}
+    swept = {place: _without(domain, _sweep(place, domain, sealed, removals)) for place, domain in places.items()}
+    if len(target.labelled) and not len(swept["labelled"]):
+        raise _nothing_left("labelled", target.name, len(target.labelled))
+    checked = {place: len(domain) for place, domain in places.items()}
+    if target.validation is not None:
+        checked["validation"] = len(target.validation)
+    cleaned = dataclasses.replace(
+        target,
+        labelled=swept["labelled"],
+        unlabelled=swept["unlabelled"],
+        validation=validation,
+        hygiene=_report(checked, removals, target.test),
+    )
+    return swept.get("source"), cleaned
+
+
+def _nothing_left(place: str, name: str, count: int) -> InputError:
+    return InputError(
+        f"All {count} {place} examples of '{name}' repeat test or validation examples",
+        expected="examples that are not also measured on",
+        fix="split the data before augmenting it, or give a test file of other examples",
+    )
+
+
+class _Reference:
+    """Everything sealed, prepared for look-ups by text, by normalised text, by lineage and by similarity."""
+
+    def __init__(self, parts: Iterable[tuple[str, Domain]]) -> None:
+        rows = [(place, *row) for place, domain in parts for row in zip(domain.ids, domain.texts, _parents(domain), strict=True)]
+        rows.sort(key=lambda row: row[:2])  # so that a twin does not depend on the order of rows
+        self.rows = rows
+        self.by_text = _first_positions(row[2] for row in rows)
+        self.by_normalised = _first_positions(normalised(row[2]) for row in rows)
+        self.by_id = _first_positions(row[1] for row in rows)
+        self.by_parent: dict[str, int] = {}
+        for position, row in enumerate(rows):
+            for parent in row[3]:
+                self.by_parent.setdefault(parent, position)
+        self.index = TwinIndex([row[2] for row in rows])
+
+    def relative(self, id: str, parents: tuple[str, ...]) -> int | None:  # noqa: A002 - the column's name
+        """A sealed row generated from this one, its parent, or a sibling."""
+        found = [self.by_parent.get(id), *(look.get(parent) for parent in parents for look in (self.by_id, self.by_parent))]
+        return next((position for position in found if position is not None), None)
+
+
+def _first_positions(keys: Iterable[str]) -> dict[str, int]:
+    positions: dict[str, int] = {}
+    for position, key in enumerate(keys):
+        positions.setdefault(key, position)
+    return positions
+
+
+def _parents(domain: Domain) -> list[tuple[str, ...]]:
+    """The ids from which each row was generated; empty for rows that were not."""
+    if "origin" not in domain.table.column_names:
+        return [()] * len(domain)
+    origins = domain.table.column("origin").to_pylist()
+    return [tuple(str(parent) for parent in orjson.loads(origin)["parents"]) if origin else () for origin in origins]
+
+
+def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Removal]) -> NDArray[np.int64]:
+    """The rows of a domain that repeat nothing sealed, ascending; the others are added to ``removals``."""
+    twins, similarity = reference.index.find(domain.texts)
+    kept = []
+    for row, (key, text, parents) in enumerate(zip(domain.ids, domain.texts, _parents(domain), strict=True)):
+        near = int(twins[row])
+        found: dict[str, tuple[int | None, float | None]] = {
+            "exact": (reference.by_text.get(text), 1.0),
+            "normalised": (reference.by_normalised.get(normalised(text)), 1.0),
+            "descendant": (reference.relative(key, parents), None),
+            "near": (near if near >= 0 else None, float(similarity[row])),
+        }
+        kind = next((kind for kind in KINDS if found[kind][0] is not None), None)
+        if kind is None:
+            kept.append(row)
+            continue
+        position, alike = found[kind]
+        assert position is not None
+        twin_place, twin_id, twin_text, _ = reference.rows[position]
+        removals.append(Removal(place, kind, key, text, twin_place, twin_id, twin_text, alike))
+    return np.array(kept, dtype=np.int64)
+
+
+def _without(domain: Domain, kept: NDArray[np.int64]) -> Domain:
+    """The kept rows of a domain, with its notes; the same object where nothing goes."""
+    if len(kept) == len(domain):
+        return domain
+    return dataclasses.replace(domain.take(kept), notes=domain.notes, skipped=domain.skipped)
+
+
+def _report(checked: Mapping[str, int], removals: list[Removal], test: Sealed) -> dict[str, Any]:
+    counts = collections.Counter((removal.place, removal.kind) for removal in removals)
+    ordered = sorted(removals, key=lambda removal: (removal.place, removal.id))
+    return {
+        "rule": {"similarity": "shared words / words of the longer text", "threshold": THRESHOLD, "shared_words": SHARED_WORDS},
+        "checked": {**checked, "test": len(test)},
+        "removed": {place: {kind: counts[place, kind] for kind in KINDS} for place in checked},
+        "total": len(removals),
+        "inside_test": _inside(test.inputs),
+        "examples": {kind: [_example(removal) for removal in ordered if removal.kind == kind][:EXAMPLES] for kind in KINDS},
+    }
+
+
+def _inside(test: Domain) -> dict[str, int]:
+    """How many test rows repeat another one: they make intervals look narrower than they are, so they are counted, not removed."""
+    exact = len(test) - len(set(test.texts))
+    return {"exact": exact, "normalised": len(test) - len({normalised(text) for text in test.texts}) - exact}
+
+
+def _example(removal: Removal) -> dict[str, Any]:
+    value = dataclasses.asdict(removal)
+    del value["kind"]
+    return {**value, "text": removal.text[:CLIP], "twin_text": removal.twin_text[:CLIP]}

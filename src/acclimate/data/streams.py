@@ -1,0 +1,133 @@
+"""Bytes of a file as its format sees them: found on disk, decompressed whole, with clear errors."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import zlib
+from pathlib import Path
+
+import zstandard
+
+from acclimate.data.bad_rows import display
+from acclimate.errors import InputError, nearest
+
+#: File suffix to format. Each may be followed by a compression suffix.
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2"}
+
+
+def describe_formats() -> str:
+    """What a file may be called, for messages."""
+    return f"a file ending in {', '.join(FORMATS)}, optionally followed by {', '.join(COMPRESSIONS)}"
+
+
+def split_suffix(path: Path) -> tuple[str, str, str | None]:
+    """(stem, format, compression) from a file's name.
+
+    Raises:
+        InputError: the suffix is none that acclimate reads or writes.
+
+    >>> split_suffix(Path("shop/pool.jsonl.zst"))
+    ('pool', 'jsonl', 'zstd')
+    """
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    inner = path.with_suffix("") if compression else path
+    kind = FORMATS.get(inner.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"'{display(path)}' has the suffix '{''.join(path.suffixes[-2:]) or 'none'}', which is not a known data format",
+            expected=describe_formats(),
+            fix="convert the file, or rename it if its content is one of these",
+        )
+    return inner.stem, kind, compression
+
+
+def check_exists(path: Path) -> None:
+    """Raise a clear InputError for a missing file (with a near name) or a folder."""
+    if path.is_dir():
+        raise InputError(
+            f"'{display(path)}' is a folder",
+            expected="a data file or a pattern",
+            fix=f"name its files, for example '{display(path)}/*.jsonl'",
+        )
+    if path.exists():
+        return
+    if not path.parent.is_dir():
+        raise InputError(
+            f"'{display(path)}' does not exist; neither does its folder", expected="an existing file", fix="check the path"
+        )
+    neighbours = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+    close = nearest(path.name, neighbours)
+    fix = f"did you mean '{display(path.parent / close)}'?" if close else "check the path"
+    raise InputError(f"'{display(path)}' does not exist", expected="an existing file", fix=fix)
+
+
+def read_bytes(path: Path, compression: str | None) -> bytes:
+    """The decompressed content of a file.
+
+    Raises:
+        InputError: the file cannot be read, is truncated, corrupt, or empty.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"'{display(path)}' cannot be read: {error.strerror or error}", expected="a readable file", fix="check its permissions"
+        ) from error
+    if compression and data:
+        try:
+            data = _decompress(data, compression)
+        except (EOFError, OSError, ValueError, zlib.error, zstandard.ZstdError) as error:
+            raise InputError(
+                f"'{display(path)}' is truncated or is not valid {compression} data ({error})",
+                expected=f"a whole {compression} file",
+                fix="copy or download it again",
+            ) from error
+    if not data.strip():
+        raise InputError(f"'{display(path)}' is empty", expected="at least one example", fix="check how the file was made")
+    return data
+
+
+def compress(data: bytes, compression: str | None) -> bytes:
+    """The inverse of reading; equal input gives equal bytes (no timestamps inside)."""
+    match compression:
+        case "gzip":
+            return gzip.compress(data, mtime=0)
+        case "zstd":
+            return zstandard.ZstdCompressor().compress(data)
+        case "bzip2":
+            return bz2.compress(data)
+        case _:
+            return data
+
+
+def _decompress(data: bytes, compression: str) -> bytes:
+    match compression:
+        case "gzip":
+            return gzip.decompress(data)
+        case "bzip2":
+            return bz2.decompress(data)
+        case _:
+            return _decompress_zstd(data)
+
+
+def _decompress_zstd(data: bytes) -> bytes:
+    """All frames of a zstd file; the library's own readers take a truncated frame for the end of the file."""
+    parts = []
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        parts.append(frame.decompress(data))
+        if not frame.eof:
+            raise EOFError("the last frame is cut off")
+        data = frame.unused_data
+    return b"".join(parts)

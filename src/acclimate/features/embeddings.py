@@ -1,0 +1,81 @@
+"""Texts to vectors, remembered: the encoder is loaded only when a text turns up that was never seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.engine.progress import track
+from acclimate.engine.storage import cache_home, content_hash
+from acclimate.features.cache import VectorCache
+from acclimate.models.reference import resolve
+
+if TYPE_CHECKING:
+    from acclimate.models.encoder import Encoder
+
+#: Raised when the way in which vectors are computed changes, so that old ones are not mistaken for new ones.
+VERSION = 1
+
+
+class Embedder:
+    """Embeds texts with one model and one cache; implements :class:`acclimate.features.base.Embed`.
+
+    A vector depends on the text, the model and ``max_length``; it is the same to the last bit whatever else is asked for with it.
+    Vectors are not normalised. They are computed in float32; one that an accelerator put into the cache is reused on the CPU.
+
+    Args:
+        model: ``asset:NAME``, a local folder or a hub name. A model that does not exist is reported at once, before any work.
+        cache: the folder of the cache; ``"home"`` is ``features`` in acclimate's cache folder, None keeps vectors in memory.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        max_length: tokens of a text that are read.
+    Raises:
+        InputError: no such model, or not an encoder.
+        RunError: it could not be downloaded, or the cache cannot be written.
+    """
+
+    def __init__(
+        self,
+        model: str = "asset:minilm",
+        cache: Path | Literal["home"] | None = "home",
+        device: str | None = "auto",
+        max_length: int = 256,
+    ) -> None:
+        self.reference = resolve(model)
+        self.device = device
+        self.max_length = max_length
+        folder = cache_home() / "features" if cache == "home" else cache
+        space = content_hash("mean-pooled", VERSION, self.reference.fingerprint, max_length)
+        self.cache = VectorCache(folder, space)
+        self._encoder: Encoder | None = None
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.cache.dim or self.encoder.dim
+
+    @property
+    def truncated(self) -> int:
+        """How many of the texts computed by this object were longer than ``max_length``."""
+        return self._encoder.truncated if self._encoder is not None else 0
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model, loaded on first use."""
+        if self._encoder is None:
+            from acclimate.models.encoder import Encoder
+
+            self._encoder = Encoder.load(self.reference.location, self.device, self.max_length)
+        return self._encoder
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """``n`` texts to ``(n, d)``, in order."""
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        return self.cache.vectors(texts, self._compute)
+
+    def _compute(self, texts: Sequence[str]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        return track(self.encoder.stream(texts), "Embedding", total=len(texts))

@@ -1,0 +1,52 @@
+"""The one way in which weights enter: safetensors only, no code from the model's repository, no noise."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers.utils import logging
+
+from acclimate.errors import InputError
+from acclimate.models.reference import ModelReference
+
+_FAILURES = (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, SafetensorError)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers inside: its weight-loading bar and its warnings about keys mean nothing to a user."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_pretrained(auto_class: Any, reference: ModelReference, **settings: Any) -> Any:
+    """``auto_class.from_pretrained`` on the model's folder, safely and quietly.
+
+    Args:
+        auto_class: such as ``transformers.AutoModel`` or ``AutoTokenizer``.
+        settings: passed on, such as ``dtype``.
+    Raises:
+        InputError: the files are damaged, of an unknown architecture, or need code from the model's repository.
+    """
+    try:
+        with quiet():
+            return auto_class.from_pretrained(
+                reference.location, trust_remote_code=False, local_files_only=True, use_safetensors=True, **settings
+            )
+    except _FAILURES as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"The model '{reference.name}' ({reference.location}) could not be loaded: {reason}",
+            expected="a whole safetensors model with its tokenizer, of an architecture that transformers knows without extra code",
+            fix="download it again, or choose another model, for example asset:minilm",
+        ) from error

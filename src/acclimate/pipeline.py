@@ -1,0 +1,224 @@
+"""Carries out a recipe from files to report: the public verb :func:`compare`, and :func:`run`, which also keeps the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from acclimate.data import hygiene
+from acclimate.data.domain import Domain
+from acclimate.data.load import load
+from acclimate.data.make import make_target
+from acclimate.data.packaged import packaged
+from acclimate.data.target import Target
+from acclimate.engine.storage import write_json, write_parquet, write_text
+from acclimate.errors import unknown_name
+from acclimate.features.embeddings import Embedder
+from acclimate.gap.measure import gap
+from acclimate.models.reference import resolve
+from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, TargetSpec, is_folds, read_recipe
+from acclimate.report import write_report
+from acclimate.strategy.arms import Arm, Method, settings
+from acclimate.strategy.assemble import assemble
+from acclimate.strategy.compare import Measured, measure
+from acclimate.strategy.estimate import Estimate, estimate
+from acclimate.strategy.evidence import cost_table, evidence_table
+from acclimate.strategy.manifest import manifest
+from acclimate.strategy.outcome import Outcome
+from acclimate.strategy.plan import Plan
+from acclimate.strategy.run_folder import RunFolder
+from acclimate.strategy.units import Bench
+
+Announce = Callable[[str], None]
+
+
+def compare(recipe: str | Path | Recipe, out: str | Path | None = None, *, announce: Announce | None = None) -> Outcome:
+    """Measure every arm of a recipe against the controls, and write evidence and report into a run folder.
+
+    Args:
+        recipe: a file, or a :class:`~acclimate.recipe.Recipe`.
+        out: the run folder; ``runs/<name of the recipe>`` by default. A second call with the same recipe does only what is missing.
+        announce: called with each thing a user should know: guessed columns, removed duplicates, ...
+
+    Returns:
+        The outcome: results, verdicts, recommendation; ``out/evidence.parquet`` and ``out/report.html`` hold the same.
+
+    Raises:
+        InputError: the recipe or the data is wrong (nothing was run).
+        RunError: the folder is in use, the disk is full, an asset cannot be fetched.
+    """
+    job = prepare(recipe, announce)
+    folder = RunFolder(run_folder(job.recipe, out))
+    with folder.locked():
+        return _compare(job, folder)
+
+
+def run(recipe: str | Path | Recipe, out: str | Path | None = None, *, announce: Announce | None = None) -> Outcome:
+    """As :func:`compare`; then fine-tunes what the gate recommends and keeps it in ``out/models/recommended``."""
+    job = prepare(recipe, announce)
+    folder = RunFolder(run_folder(job.recipe, out))
+    with folder.locked():
+        outcome = _compare(job, folder)
+        arm = next(arm for arm in job.plan.all_arms if arm.name == outcome.recommended)
+        job.bench(folder).keep(arm, folder.path / "models" / "recommended")
+        return outcome
+
+
+def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
+    """Where a recipe runs: ``out``, else ``runs/`` and the recipe's name."""
+    return Path(out) if out else Path("runs") / (recipe.name or "run")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """A recipe with its data read, cleaned and checked."""
+
+    recipe: Recipe
+    plan: Plan
+    embed: Embedder
+    notes: tuple[str, ...]
+
+    def bench(self, folder: RunFolder) -> Bench:
+        return Bench(self.plan, self.embed, resolve(self.plan.model).fingerprint, folder.path / "checkpoints")
+
+    def estimate(self) -> Estimate:
+        """Time, memory and disk of the whole comparison, from a few seconds of real steps on this machine."""
+        return estimate(self.plan, self.embed)
+
+
+def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Job:
+    """Read the recipe and its data, remove from everything trainable what the test holds, and check the plan."""
+    recipe = read_recipe(recipe) if isinstance(recipe, str | Path) else recipe
+    source, target = _read(recipe)
+    cleaned, target = hygiene.clean(source, target)
+    assert cleaned is not None
+    notes = (*source.notes, *target.labelled.notes, *_hygiene_notes(target))
+    for note in notes if announce else ():
+        announce(note)  # type: ignore[misc]  # not None: the loop is empty then
+    plan = Plan(
+        source=cleaned,
+        target=target,
+        arms=tuple(_arm(spec) for spec in recipe.arms),
+        model=recipe.model,
+        name=recipe.name or "run",
+        task=recipe.task,
+        seeds=recipe.seeds,
+        labels=recipe.target.labels,
+        folds=int(str(recipe.target.validation)[2:]) if is_folds(recipe.target.validation) else 0,
+        confirm_seeds=recipe.confirm.seeds,
+        confirm_all=recipe.confirm.all_arms,
+        tune=recipe.tune,
+        workers=recipe.workers,
+    )
+    plan.check()
+    return Job(recipe, plan, Embedder(recipe.model), notes)
+
+
+def _compare(job: Job, folder: RunFolder) -> Outcome:
+    plan = job.plan
+    facts = manifest(plan, job.recipe.to_yaml())
+    write_text(folder.path / "recipe.yaml", job.recipe.to_yaml())
+    write_json(folder.path / "manifest.json", facts)
+    folder.log("start", recipe=plan.name, arms=[arm.name for arm in plan.all_arms])
+    measured_gap = gap(plan.source, plan.target, embed=job.embed)
+    bench = job.bench(folder)
+    measured = measure(plan, bench, folder.step)
+    outcome = assemble(plan, measured, bench, measured_gap, job.notes, facts)
+    _keep(folder, outcome, measured)
+    write_report(outcome, folder.path / "report.html", job.recipe.report.language)
+    folder.log("done", recommended=outcome.recommended)
+    return outcome
+
+
+def _keep(folder: RunFolder, outcome: Outcome, measured: Measured) -> None:
+    """Write what a reader of the run may want as files."""
+    write_parquet(folder.path / "evidence.parquet", evidence_table(measured.all_units()))
+    write_parquet(folder.path / "costs.parquet", cost_table(measured.all_units()))
+    openings = [
+        {**{name: unit.facts[name] for name in ("arm", "fidelity", "seed")}, **opening}
+        for unit in measured.all_units()
+        for opening in unit.facts["openings"]
+    ]
+    write_json(folder.path / "ledger.json", openings)
+    for name, selection in outcome.selections.items():
+        selection.to_parquet(folder.path / "selection" / f"{_file_name(name)}.parquet")
+    if outcome.generated:
+        rows = [dataclasses.asdict(example) for example in outcome.generated]
+        write_parquet(folder.path / "augmented" / "samples.parquet", pa.Table.from_pylist(rows))
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_.%" else "-" for letter in name).strip("-")
+
+
+def _read(recipe: Recipe) -> tuple[Domain, Target]:
+    spec = recipe.target
+    target = make_target(
+        read_domain(spec),
+        test=_share_or_domain(spec.test, spec),
+        validation=None if is_folds(spec.validation) else _share_or_domain(spec.validation, spec),
+        unlabelled=read_domain(spec.model_copy(update={"path": spec.unlabelled})) if spec.unlabelled else None,
+        seed=spec.split_seed,
+    )
+    return read_domain(recipe.source), target
+
+
+def _share_or_domain(value: float | int | str, spec: TargetSpec) -> float | int | Domain:
+    """A share or a count as it is; anything else is a file with the target's columns."""
+    return read_domain(spec.model_copy(update={"path": value})) if isinstance(value, str) else value
+
+
+def read_domain(spec: DataSpec) -> Domain:
+    """The examples that a part of a recipe names: files, a hub data set, or packaged data (``asset:icwsm4``)."""
+    paths = (spec.path,) if isinstance(spec.path, str) else spec.path
+    if len(paths) == 1 and paths[0].startswith("asset:"):
+        domain = packaged(paths[0].removeprefix("asset:"))
+    else:
+        columns = {role: getattr(spec, role) for role in ("text", "label", "domain", "id", "weight")}
+        domain = load(list(paths), **columns, on_bad_row=spec.on_bad_row)
+    return only_domains(domain, spec.domains) if spec.domains else domain
+
+
+def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
+    """The rows of some sub-domains, in their order.
+
+    Raises:
+        InputError: a name that does not occur.
+    """
+    present = list(dict.fromkeys(domain.domains))
+    for name in names:
+        if name not in present:
+            raise unknown_name(f"domain of {domain.name}", name, present)
+    wanted = frozenset(names)
+    rows = [row for row, name in enumerate(domain.domains) if name in wanted]
+    return dataclasses.replace(domain.take(rows, "+".join(names)), notes=domain.notes)
+
+
+def _arm(spec: ArmSpec) -> Arm:
+    """A recipe's arm as plain values."""
+    objectives = [MethodSpec(method=o) if isinstance(o, str) else o for o in spec.tune.objectives]
+    return Arm(
+        source="selected" if spec.select else (spec.source or "none"),
+        select=_method(spec.select) if spec.select else None,
+        budget=spec.select.budget if spec.select else "",
+        augment=tuple(_method(method) for method in spec.augment),
+        objectives=tuple(_method(method) for method in objectives),
+        target_weight=spec.tune.target_weight,
+    )
+
+
+def _method(spec: MethodSpec) -> Method:
+    return Method(spec.method, settings(spec.settings))
+
+
+def _hygiene_notes(target: Target) -> list[str]:
+    removed: Mapping[str, Any] = target.hygiene.get("removed", {})
+    total = sum(sum(kinds.values()) for kinds in removed.values())
+    if not total:
+        return []
+    places = ", ".join(f"{sum(kinds.values())} from {place}" for place, kinds in removed.items() if sum(kinds.values()))
+    return [f"removed {total} examples that repeat a test or validation example: {places}"]

@@ -1,0 +1,297 @@
+"""The recipe: a YAML file that says what to do, and the models that check it.
+
+A recipe never enters mathematics: ``pipeline`` unpacks it into plain arguments. Every mistake is reported with its line and, for a
+misspelt name, the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from acclimate.errors import InputError, nearest
+from acclimate.tune.settings import TuneSettings
+
+Location = tuple[str | int, ...]
+
+
+class Spec(BaseModel):
+    """What every part of a recipe has in common: it cannot change, and it accepts no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSpec(Spec):
+    """Where examples come from and which columns mean what. Paths are relative to the recipe's folder."""
+
+    path: str | tuple[str, ...]
+    text: str | None = None
+    label: str | None = None
+    domain: str | None = None
+    id: str | None = None
+    weight: str | None = None
+    domains: tuple[str, ...] | None = Field(default=None, description="keep only rows of these domains")
+    on_bad_row: Literal["fail", "skip"] = "fail"
+
+
+class TargetSpec(DataSpec):
+    """The target: as a source, and how it is split."""
+
+    test: float | int | str = 0.3
+    validation: float | int | str = "cv5"
+    unlabelled: str | None = None
+    labels: int | None = Field(default=None, gt=0, description="learn from this many labels, drawn anew for each seed")
+    split_seed: int = 0
+
+
+class MethodSpec(BaseModel):
+    """A method by name; every other key is one of its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    method: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class SelectSpec(MethodSpec):
+    """A selector and how much of the source it keeps: a count (5000), a share (20%) or tokens (2M tokens)."""
+
+    budget: str = "20%"
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class ArmTuneSpec(Spec):
+    """What one arm changes about training."""
+
+    objectives: tuple[str | MethodSpec, ...] = ()
+    target_weight: float = Field(default=1.0, gt=0, description="weight of a target example against a source example")
+
+
+class ArmSpec(Spec):
+    """One way to adapt: what of the source, how the target grows, how the model learns."""
+
+    source: Literal["none", "all"] | None = Field(default=None, description="without `select`: none of the source, or all of it")
+    select: SelectSpec | None = None
+    augment: tuple[MethodSpec, ...] = ()
+    tune: ArmTuneSpec = ArmTuneSpec()
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _as_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+
+class ConfirmSpec(Spec):
+    """Real fine-tuning after the screening on frozen features: how often, and of which arms."""
+
+    seeds: int = Field(default=3, ge=0, description="0 leaves fine-tuning out")
+    all_arms: bool = Field(default=False, description="fine-tune every arm and control, not only the best of each")
+
+
+class ReportSpec(Spec):
+    """The report's language."""
+
+    language: Literal["en", "zh"] = "en"
+
+
+class Recipe(Spec):
+    """The whole file."""
+
+    task: Literal["text-classification"] = "text-classification"
+    name: str | None = None
+    model: str = "asset:minilm"
+    source: DataSpec
+    target: TargetSpec
+    arms: tuple[ArmSpec, ...] = Field(min_length=1)
+    seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
+    confirm: ConfirmSpec = ConfirmSpec()
+    tune: TuneSettings = TuneSettings()
+    report: ReportSpec = ReportSpec()
+    workers: int = Field(default=1, ge=1)
+
+    @field_validator("arms")
+    @classmethod
+    def _not_empty(cls, arms: tuple[ArmSpec, ...]) -> tuple[ArmSpec, ...]:
+        for arm in arms:
+            if arm.select is not None and arm.source is not None:
+                raise ValueError("an arm has either `select` or `source`, not both")
+        return arms
+
+    def to_yaml(self) -> str:
+        """The resolved recipe: every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe file.
+
+    Raises:
+        InputError: no such file, not YAML, or any mistake in it, each with its line.
+    """
+    place = Path(path)
+    try:
+        text = place.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"The recipe '{place}' cannot be read: {error.strerror}",
+            expected="a YAML file",
+            fix="check the path; `examples/` holds recipes to start from",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The recipe '{place}' is not UTF-8 text (byte {error.start})", expected="a YAML file in UTF-8", fix="save it as UTF-8"
+        ) from error
+    return _anchored(parse_recipe(text, str(place)), place.parent)
+
+
+def _anchored(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with its paths made absolute: they are written relative to the recipe's own folder."""
+
+    def anchor(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(anchor(item) for item in value)
+        named = isinstance(value, str) and not value.startswith(("asset:", "hf:")) and not is_folds(value)
+        return str((folder / value).resolve()) if named else value
+
+    target = {key: anchor(getattr(recipe.target, key)) for key in ("path", "unlabelled", "test", "validation")}
+    return recipe.model_copy(
+        update={
+            "source": recipe.source.model_copy(update={"path": anchor(recipe.source.path)}),
+            "target": recipe.target.model_copy(update=target),
+        }
+    )
+
+
+def is_folds(value: Any) -> bool:
+    """Whether a validation setting means K-fold: ``cv5``."""
+    return isinstance(value, str) and value.startswith("cv") and value[2:].isdigit()
+
+
+def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Check the text of a recipe; ``name`` is what messages call it. Raises as :func:`read_recipe`; paths stay as written."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise InputError(f"{name}{where}: not valid YAML: {problem}", expected="YAML", fix="check the indentation there") from error
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{name}: found {type(values).__name__}", expected="keys such as model, source, target, arms", fix="see examples/"
+        )
+    lines = dict(_lines(node))
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        raise _explain(name, [(tuple(e["loc"]), _message(e)) for e in error.errors()], lines) from error
+    problems = list(_method_problems(recipe))
+    if problems:
+        raise _explain(name, problems, lines)
+    return recipe
+
+
+def _lines(node: yaml.Node | None, at: Location = ()) -> Iterator[tuple[Location, int]]:
+    """The line (from 1) of every key and item of a YAML tree."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = (*at, str(key.value))
+            yield place, key.start_mark.line + 1
+            yield from _lines(value, place)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield (*at, number), item.start_mark.line + 1
+            yield from _lines(item, (*at, number))
+
+
+def _explain(name: str, problems: list[tuple[Location, str]], lines: Mapping[Location, int]) -> InputError:
+    """One error that names every problem with its line."""
+    told: dict[str, None] = {}
+    for location, message in problems:
+        place = location
+        while place and place not in lines:  # pydantic's own steps (a union's member) are not in the file
+            place = place[:-1]
+        where = ".".join(str(step) for step in place) or "recipe"
+        told[f"line {lines.get(place, 1)}: {where}: {message}"] = None
+    found = f"{name}, " + next(iter(told)) if len(told) == 1 else f"{name}:" + "".join(f"\n  {line}" for line in told)
+    return InputError(found)
+
+
+def _message(error: Any) -> str:
+    """One of pydantic's errors in our words, with the nearest valid key."""
+    kind, location = error["type"], error["loc"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _keys_at(location[:-1])
+        close = nearest(str(location[-1]), known)
+        return "unknown key" + (f"; did you mean '{close}'?" if close else f"; known keys: {', '.join(sorted(known))}")
+    if kind == "missing":
+        return "this key is missing"
+    found = f"found {error['input']!r}; " if not isinstance(error.get("input"), dict) else ""
+    return found + str(error["msg"]).removeprefix("Value error, ")
+
+
+def _keys_at(location: Location) -> list[str]:
+    """The keys that the model at a place of the recipe knows."""
+    model: Any = Recipe
+    for step in location:
+        if isinstance(step, int) or not (inspect.isclass(model) and issubclass(model, BaseModel)):
+            continue
+        field = model.model_fields.get(step)
+        model = _model_inside(field.annotation) if field else model
+    if dataclasses.is_dataclass(model):
+        return [field.name for field in dataclasses.fields(model)]
+    return list(model.model_fields)
+
+
+def _model_inside(annotation: Any) -> Any:
+    """The model in ``Model``, ``Model | None`` or ``tuple[Model, ...]``."""
+    for inner in getattr(annotation, "__args__", ()):
+        if inspect.isclass(inner) and (issubclass(inner, BaseModel) or dataclasses.is_dataclass(inner)):
+            return inner
+    return annotation
+
+
+def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
+    """Unknown methods, and settings that a method does not have."""
+    from acclimate.augment import METHODS as EXPANDERS
+    from acclimate.augment import MIXERS
+    from acclimate.select import METHODS as SELECTORS
+    from acclimate.tune import OBJECTIVES
+
+    for number, arm in enumerate(recipe.arms):
+        at: Location = ("arms", number)
+        if arm.select is not None:
+            yield from _problems_of(arm.select, SELECTORS, "selector", (*at, "select"))
+        for position, spec in enumerate(arm.augment):
+            yield from _problems_of(spec, {**EXPANDERS, **MIXERS}, "augmenter", (*at, "augment", position))
+        for position, objective in enumerate(arm.tune.objectives):
+            spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
+            yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position))
+
+
+def _problems_of(spec: MethodSpec, methods: Mapping[str, Any], kind: str, at: Location) -> Iterator[tuple[Location, str]]:
+    if spec.method not in methods:
+        close = nearest(spec.method, methods)
+        hint = f"did you mean '{close}'?" if close else f"known: {', '.join(sorted(methods))}"
+        yield (*at, "method"), f"unknown {kind} '{spec.method}'; {hint}"
+        return
+    known = [name for name in inspect.signature(methods[spec.method]).parameters if name not in ("embed", "seed", "self")]
+    known += ["times"] if kind == "augmenter" else []
+    for name in spec.settings:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean '{close}'?" if close else f"known settings: {', '.join(sorted(known)) or 'none'}"
+            yield (*at, name), f"'{spec.method}' has no setting '{name}'; {hint}"

@@ -1,0 +1,104 @@
+"""Draws the page: sections filled with values, in one language, as one file that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from acclimate.engine.storage import write_text
+from acclimate.errors import unknown_name
+from acclimate.report import wording
+from acclimate.report.figures import ticks
+from acclimate.report.sections import arms, gap, provenance, selection
+from acclimate.report.sections.verdict import SLUG, verdict
+from acclimate.report.texts import trim
+from acclimate.report.wording import LANGUAGES, Language, Words
+from acclimate.strategy.outcome import Outcome
+
+
+def write_report(outcome: Outcome, path: str | Path, language: Language = "en") -> None:
+    """Write an outcome as one HTML page that needs no network, no script and no other file.
+
+    Args:
+        outcome: what ``compare`` gave back.
+        path: the file; written whole or not at all.
+        language: ``en`` or ``zh``.
+
+    Raises:
+        InputError: an unknown language.
+        RunError: the file cannot be written.
+    """
+    write_text(Path(path), render_report(outcome, language))
+
+
+def render_report(outcome: Outcome, language: Language = "en") -> str:
+    """The page as text; equal outcomes give equal bytes. Raises :class:`InputError` for an unknown language."""
+    if language not in LANGUAGES:
+        raise unknown_name("report language", language, LANGUAGES)
+    words = Words(language)
+    tables = arms.tables(outcome)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            w=words,
+            outcome=outcome,
+            style=Markup(_resource("style.css")),
+            verdict=verdict(outcome, words),
+            tables=tables,
+            charts=arms.cost_charts(tables),
+            stages=arms.STAGES,
+            gaps=gap.gap_table(outcome.gap) if outcome.gap else None,
+            gap_words=_gap_words(outcome, language),
+            map=gap.domain_map(outcome),
+            selections=selection.selections(outcome),
+            generated=provenance.generated(outcome),
+            hygiene=provenance.hygiene(outcome),
+            reproduce=provenance.reproduce(outcome.manifest),
+            notes=_notes(outcome),
+            bdi=lambda names: words("page.comma").join(map(wording.isolated, names)),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    """Templates with everything escaped, undefined names refused, and the number formats as filters."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("acclimate.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": wording.points,
+        "percent": wording.percent,
+        "p_value": wording.p_value,
+        "number": wording.significant,
+        "minus": wording.minus,
+        "trim_text": trim,
+        "slug": SLUG.__getitem__,
+    }
+    environment.globals["ticks"] = ticks
+    return environment
+
+
+def _resource(name: str) -> str:
+    return (resources.files("acclimate.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _gap_words(outcome: Outcome, language: Language) -> dict[str, str]:
+    """What each measured distance means, in the words of its method."""
+    from acclimate.gap import METHODS  # loads torch, which a page without a gap does not need
+
+    summary = "summary_zh" if language == "zh" else "summary"
+    names = outcome.gap.results if outcome.gap else {}
+    return {name: str(getattr(METHODS[name], summary)) for name in names if name in METHODS}
+
+
+def _notes(outcome: Outcome) -> Sequence[str]:
+    return list(dict.fromkeys((*outcome.notes, *(outcome.gap.notes if outcome.gap else ()))))

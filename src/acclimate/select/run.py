@@ -1,0 +1,119 @@
+"""The verb: keep the source examples that a selector finds most useful, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.domain import Domain
+from acclimate.data.target import Target
+from acclimate.engine.build import build
+from acclimate.errors import InputError, RunError
+from acclimate.features.base import Embed
+from acclimate.select import METHODS
+from acclimate.select.base import Selection, Selector
+from acclimate.select.budget import Budget, count_words
+
+
+def select(
+    source: Domain,
+    target: Target,
+    *,
+    method: str = "classifier",
+    budget: str | float | Budget = "20%",
+    seed: int = 0,
+    embed: Embed | None = None,
+    model: str = "asset:minilm",
+    count_tokens: Callable[[str], int] = count_words,
+    **settings: Any,
+) -> Selection:
+    """Keep the source examples that are most useful for the target.
+
+    The method sees the source, and of the target its labelled and unlabelled examples; never the test or the validation part.
+
+    Args:
+        source: the pool.
+        target: the domain to be good at.
+        method: a name in ``METHODS``.
+        budget: how much to keep: ``"20%"``, ``5000``, ``"2M tokens"`` (see :class:`acclimate.select.budget.Budget`).
+        seed: of whatever the method draws.
+        embed: texts to vectors, for methods that look at embeddings; by default ``model`` is loaded when one asks for it.
+        model: the encoder used where ``embed`` is not given.
+        count_tokens: the length of a text, for a budget of tokens; words by default.
+        settings: of the method; ``acclimate methods NAME`` lists them.
+
+    Raises:
+        InputError: an unknown method or setting, a budget that means nothing, an empty source or target.
+        RunError: the method gave a score that is not a number.
+
+    >>> from acclimate.data.domain import from_columns
+    >>> from acclimate.data.target import Sealed, Target
+    >>> ward = from_columns("ward", ["patient has fever", "the patient sleeps"], ["ill", "well"])
+    >>> target = Target("ward", ward.take([0]), ward.take([1]).without_labels(), Sealed(ward, "test"), ("ill", "well"))
+    >>> pool = from_columns("pool", ["buy a car", "sell the house", "fever of a patient", "rain at noon"])
+    >>> select(pool, target, method="classifier", budget="25%").to_domain().texts
+    ['fever of a patient']
+    """
+    wanted = Budget.parse(budget)
+    provided = {"embed": embed if embed is not None else _Deferred(model), "seed": seed}
+    selector = build(METHODS, "selector", method, settings, provided)
+    _check_not_empty(source, target)
+    selector.fit(source, target)
+    scores = _scores(selector, method, source)
+    indices, note = wanted.take(scores, source.texts, count_tokens=count_tokens)
+    return Selection(
+        method=_describe(method, settings),
+        source=source,
+        indices=indices,
+        scores=scores,
+        weights=np.ones(len(indices)),
+        reasons=selector.reasons(source.take(indices)),
+        notes=(note,) if note else (),
+    )
+
+
+class _Deferred:
+    """An ``Embed`` that loads its model when it is first called, so that methods without embeddings never do."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._embed: Embed | None = None
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._embed is None:
+            from acclimate.features.embeddings import Embedder
+
+            self._embed = Embedder(model=self._model)
+        return self._embed(texts)
+
+
+def _check_not_empty(source: Domain, target: Target) -> None:
+    if not len(source):
+        raise InputError(f"The source '{source.name}' is empty", expected="at least one example", fix="give more source data")
+    if not len(target.labelled) + len(target.unlabelled):
+        raise InputError(
+            f"The target '{target.name}' has nothing to compare the source with",
+            expected="labelled or unlabelled examples beside the test",
+            fix="take a smaller test share, or give unlabelled texts",
+        )
+
+
+def _scores(selector: Selector, method: str, source: Domain) -> NDArray[np.float64]:
+    scores = selector.score(source)
+    bad = np.flatnonzero(np.isnan(scores))
+    if len(bad):
+        raise RunError(
+            f"The selector '{method}' gave no number for {len(bad)} of {len(source)} examples, first '{source.ids[bad[0]]}'",
+            expected="a number for every example",
+            fix="look at that example's text and at the model's embeddings of it",
+        )
+    return scores
+
+
+def _describe(method: str, settings: Mapping[str, Any]) -> str:
+    """Name and settings as one line."""
+    inside = ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
+    return f"{method}({inside})" if inside else method

@@ -1,0 +1,91 @@
+"""Puts what was measured, chosen, selected and generated into the one value that reports read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from acclimate.data.domain import Domain
+from acclimate.gap.base import GapReport
+from acclimate.select.base import Selection
+from acclimate.strategy.arms import Arm
+from acclimate.strategy.compare import Measured, results
+from acclimate.strategy.evidence import evidence_table
+from acclimate.strategy.gate import recommend
+from acclimate.strategy.outcome import GeneratedExample, Outcome
+from acclimate.strategy.plan import Plan
+from acclimate.strategy.units import Bench
+
+#: Generated examples shown per arm.
+_SHOWN = 6
+
+
+def assemble(
+    plan: Plan, measured: Measured, bench: Bench, gap: GapReport | None, notes: Sequence[str], facts: Mapping[str, Any]
+) -> Outcome:
+    """The outcome of a comparison. Selections and generated samples are those of the first seed, made again for showing."""
+    rows = results(measured)
+    recommended, reason = recommend(rows, measured.best_arm, measured.best_control)
+    shown = [arm for arm in plan.all_arms if arm.select or arm.augment]
+    materials = {arm.name: bench.first_material(arm) for arm in shown}
+    selections = {name: m.selection for name, m in materials.items() if m.selection is not None}
+    generated = [
+        sample
+        for arm in plan.arms
+        if (material := materials.get(arm.name)) and material.target is not None and material.augmented is not None
+        for sample in _samples(arm, material.target, material.augmented)
+    ]
+    return Outcome(
+        name=plan.name,
+        task=plan.task,
+        model=plan.model,
+        source=plan.source.name,
+        target=plan.target.name,
+        sizes=_sizes(plan),
+        classes=plan.target.classes,
+        seeds={fidelity: len(next(iter(runs.values()))) for fidelity, runs in measured.units.items()},
+        results=rows,
+        best_control=dict.fromkeys(measured.units, measured.best_control),
+        recommended=recommended,
+        reason=reason,
+        gap=gap,
+        selections=_first_of_each(selections),
+        generated=generated,
+        hygiene=plan.target.hygiene,
+        notes=list(notes),
+        evidence=evidence_table(measured.all_units()),
+        manifest=facts,
+    )
+
+
+def _sizes(plan: Plan) -> dict[str, Any]:
+    target = plan.target
+    return {
+        "source": len(plan.source),
+        "target_labelled": plan.labels or len(target.labelled),
+        "target_unlabelled": len(target.unlabelled) + (len(target.labelled) - plan.labels if plan.labels else 0),
+        "test": len(target.test),
+        "by_domain": dict(Counter(plan.source.domains)),
+    }
+
+
+def _first_of_each(selections: Mapping[str, Selection]) -> dict[str, Selection]:
+    """One selection per selector and budget: arms that share one would show the same page twice."""
+    seen: dict[tuple[str, int], str] = {}
+    for name, selection in selections.items():
+        seen.setdefault((selection.method, len(selection)), name)
+    return {name: selections[name] for name in seen.values()}
+
+
+def _samples(arm: Arm, target: Domain, grown: Domain) -> list[GeneratedExample]:
+    parents = dict(zip(target.ids, target.texts, strict=True))
+    step = max(1, len(grown) // _SHOWN)
+    samples = []
+    for row in list(range(0, len(grown), step))[:_SHOWN]:
+        origin = orjson.loads(grown.table.column("origin")[row].as_py())
+        parent = parents[origin["parents"][0]]
+        samples.append(GeneratedExample(arm.name, origin["method"], str(grown.labels[row]), parent, grown.texts[row]))
+    return samples

@@ -1,0 +1,140 @@
+"""Compare arms and controls: screen all on frozen features, confirm the best against the best control by fine-tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from acclimate.engine.progress import track
+from acclimate.evaluate.verdict import Comparison, verdicts
+from acclimate.strategy.arms import Arm
+from acclimate.strategy.evidence import Unit
+from acclimate.strategy.outcome import ArmResult, Fidelity
+from acclimate.strategy.plan import Plan
+from acclimate.strategy.units import Bench
+
+#: Keeps a finished unit's table under a key, or makes it (``RunFolder.step``).
+Step = Callable[[str, Callable[[], pa.Table]], pa.Table]
+
+#: An arm's units, one per seed.
+Runs = Mapping[str, Sequence[Unit]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured and what was chosen on validation.
+
+    Attributes:
+        units: by fidelity, then by arm name, one unit per seed.
+        best_arm, best_control: names, by mean validation accuracy on the probe; ties go to the one listed first.
+    """
+
+    units: Mapping[Fidelity, Runs]
+    best_arm: str
+    best_control: str
+
+    def all_units(self) -> Iterator[Unit]:
+        """Every unit: probe first, arms in their order, seeds in theirs."""
+        for runs in self.units.values():
+            for units in runs.values():
+                yield from units
+
+
+def measure(plan: Plan, bench: Bench, step: Step) -> Measured:
+    """Carry out every unit that is missing.
+
+    Every arm and control is screened on the probe with every seed; validation alone chooses the best arm and the best control, and
+    these two (or all, with ``confirm_all``) are fine-tuned.
+    """
+    arms = plan.all_arms
+    probe = _runs(bench, arms, "probe", plan.seeds, step)
+    best_arm = _best([arm for arm in arms if not arm.is_control], probe)
+    best_control = _best([arm for arm in arms if arm.is_control], probe)
+    units: dict[Fidelity, Runs] = {"probe": probe}
+    if plan.confirm_seeds:
+        chosen = [arm for arm in arms if plan.confirm_all or arm.name in (best_arm, best_control)]
+        units["fine-tune"] = _runs(bench, chosen, "fine-tune", plan.confirm_seeds, step)
+    return Measured(units, best_arm, best_control)
+
+
+def _runs(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, step: Step) -> Runs:
+    """Seed by seed, so that arms which share a selection or an expansion meet it while it is remembered."""
+    done: dict[str, list[Unit]] = {arm.name: [] for arm in arms}
+    work = [(seed, arm) for seed in range(seeds) for arm in arms]
+    label = "screening on frozen features" if fidelity == "probe" else "fine-tuning"
+    for seed, arm in track(work, label):
+        table = step(bench.key(arm, fidelity, seed), partial(_table, bench, arm, fidelity, seed))
+        done[arm.name].append(Unit.from_table(table))
+    return done
+
+
+def _table(bench: Bench, arm: Arm, fidelity: Fidelity, seed: int) -> pa.Table:
+    return bench.carry_out(arm, fidelity, seed).to_table()
+
+
+def _best(arms: Sequence[Arm], probe: Runs) -> str:
+    return max(arms, key=lambda arm: mean_validation(probe[arm.name])).name
+
+
+def mean_validation(units: Sequence[Unit]) -> float:
+    """Mean validation accuracy over seeds."""
+    return float(np.mean([unit.facts["scores"]["validation"]["accuracy"] for unit in units]))
+
+
+def results(measured: Measured) -> list[ArmResult]:
+    """One result per arm and fidelity, each against the best control; Holm over the arms, and apart over the other controls."""
+    rows = []
+    for fidelity, runs in measured.units.items():
+        test = _compared(runs, measured.best_control, "test")
+        validation = _compared(runs, measured.best_control, "validation") if fidelity == "probe" else {}
+        rows += [_result(name, units, fidelity, test.get(name), validation.get(name)) for name, units in runs.items()]
+    return rows
+
+
+def _compared(runs: Runs, control: str, split: str) -> dict[str, Comparison]:
+    """Every arm, and every other control, against the best control."""
+    compared: dict[str, Comparison] = {}
+    for controls in (False, True):
+        names = [name for name, units in runs.items() if units[0].facts["is_control"] is controls and name != control]
+        pairs = {name: paired(runs[name], runs[control], split) for name in names}
+        compared.update({comparison.arm: comparison for comparison in verdicts(pairs, control)})
+    return compared
+
+
+def paired(units: Sequence[Unit], control: Sequence[Unit], split: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Items ``(n,)``, seeds ``(n,)`` and difference of correctness ``(n,)`` in {-1, 0, 1}, over all seeds of two arms."""
+    items: list[str] = []
+    seeds: list[np.ndarray] = []
+    differences: list[np.ndarray] = []
+    for seed, (unit, other) in enumerate(zip(units, control, strict=True)):
+        ids, correct = unit.correct(split)
+        other_ids, other_correct = other.correct(split)
+        assert ids == other_ids, "both arms predict the same examples in the same order"
+        items += ids
+        seeds.append(np.full(len(ids), seed))
+        differences.append(correct - other_correct)
+    return items, np.concatenate(seeds), np.concatenate(differences)
+
+
+def _result(
+    name: str, units: Sequence[Unit], fidelity: Fidelity, test: Comparison | None, validation: Comparison | None
+) -> ArmResult:
+    facts = [unit.facts for unit in units]
+    metrics = [metric for metric in facts[0]["scores"]["test"] if metric != "items"]
+    return ArmResult(
+        name=name,
+        line=facts[0]["line"],
+        is_control=facts[0]["is_control"],
+        fidelity=fidelity,
+        scores={metric: [f["scores"]["test"][metric] for f in facts] for metric in metrics},
+        validation=[f["scores"]["validation"]["accuracy"] for f in facts] if fidelity == "probe" else [],
+        comparison=test,
+        validation_comparison=validation,
+        seconds={stage: float(np.mean([f["seconds"][stage] for f in facts])) for stage in facts[0]["seconds"]},
+        trained_on={kind: float(np.mean([f["trained_on"][kind] for f in facts])) for kind in facts[0]["trained_on"]},
+        steps=facts[0]["steps"],
+    )

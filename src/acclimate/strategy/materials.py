@@ -1,0 +1,100 @@
+"""What an arm learns from: selection and augmentation carried out for one view of the target, each made once and remembered."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from acclimate.augment import METHODS as EXPANDERS
+from acclimate.augment.run import augment
+from acclimate.data.domain import Domain, concatenate
+from acclimate.data.target import Target
+from acclimate.engine.storage import content_hash
+from acclimate.features.base import Embed
+from acclimate.select import METHODS as SELECTORS
+from acclimate.select.base import Selection
+from acclimate.select.run import select
+from acclimate.strategy.arms import Arm, Method
+
+Made = TypeVar("Made")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Material:
+    """The examples one arm learns from, by kind, and what making them cost.
+
+    Attributes:
+        source: all of it, or what was selected; None where the arm uses none.
+        target: the target's labelled examples; None for the source-only control.
+        augmented: generated from ``target`` alone; None where nothing was generated.
+        selection: how ``source`` was chosen, None where nothing was chosen.
+        seconds: measured, by stage.
+    """
+
+    source: Domain | None
+    target: Domain | None
+    augmented: Domain | None
+    selection: Selection | None
+    seconds: dict[str, float]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many examples of each kind."""
+        kinds = {"source": self.source, "target": self.target, "augmented": self.augmented}
+        return {kind: len(domain) if domain is not None else 0 for kind, domain in kinds.items()}
+
+
+class Workshop:
+    """Makes the material of arms. Arms that share a selection or an expansion share the work.
+
+    Every product depends on its inputs' content and the seed alone, so remembering it changes no result.
+    """
+
+    def __init__(self, source: Domain, embed: Embed, workers: int = 1) -> None:
+        self.source = source
+        self._embed = embed
+        self._workers = workers
+        self._made: dict[str, tuple[object, float]] = {}
+
+    def material(self, arm: Arm, view: Target, seed: int) -> Material:
+        """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""
+        chosen, select_seconds = self._select(arm, view, seed) if arm.select else (None, 0.0)
+        source = chosen.to_domain() if chosen else (self.source if arm.source == "all" else None)
+        expanders = [method for method in arm.augment if method.name in EXPANDERS]
+        grown = [self._expand(method, view.labelled, seed) for method in expanders]
+        augmented = concatenate("augmented", [domain for domain, _ in grown]) if grown else None
+        return Material(
+            source=source,
+            target=view.labelled if arm.target else None,
+            augmented=augmented,
+            selection=chosen,
+            seconds={"select": select_seconds, "augment": sum(seconds for _, seconds in grown)},
+        )
+
+    def _select(self, arm: Arm, view: Target, seed: int) -> tuple[Selection, float]:
+        method = arm.select
+        assert method is not None
+        labels = view.labelled.fingerprint if SELECTORS[method.name].uses_target_labels else ""
+        key = content_hash("select", str(method), arm.budget, self.source.fingerprint, view.inputs.fingerprint, labels, seed)
+        source = self.source
+        return self._once(
+            key,
+            lambda: select(
+                source, view, method=method.name, budget=arm.budget, seed=seed, embed=self._embed, **dict(method.settings)
+            ),
+        )
+
+    def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
+        key = content_hash("augment", str(method), examples.fingerprint, seed)
+        return self._once(
+            key, lambda: augment(examples, method=method.name, seed=seed, workers=self._workers, **dict(method.settings))
+        )
+
+    def _once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
+        if key not in self._made:
+            started = time.perf_counter()
+            made = make()
+            self._made[key] = (made, time.perf_counter() - started)
+        return self._made[key]  # type: ignore[return-value]  # the key names the kind of product

@@ -1,0 +1,68 @@
+"""What a comparison is asked to do, checked before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+from acclimate.data.domain import Domain
+from acclimate.data.make import check_labels
+from acclimate.data.target import Target
+from acclimate.errors import InputError
+from acclimate.strategy.arms import Arm, controls
+from acclimate.tune.settings import TuneSettings
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """A comparison.
+
+    Attributes:
+        source, target: already cleaned of what the test holds (``data.hygiene``).
+        arms: the user's; the controls are added by :attr:`all_arms`.
+        model: name of the base model.
+        seeds: repetitions on the probe; each draws its own labels, source sample, augmentation and order.
+        labels: target labels learned from per seed; None means all.
+        folds: K of the cross-validation that chooses; ignored where the target has a validation part of its own.
+        confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
+        confirm_all: fine-tune every arm and control, not only the best of each.
+        tune: how fine-tuning trains, the same for every arm.
+        workers: processes for augmentation.
+    """
+
+    source: Domain
+    target: Target
+    arms: tuple[Arm, ...]
+    model: str
+    name: str = "run"
+    task: str = "text-classification"
+    seeds: int = 5
+    labels: int | None = None
+    folds: int = 5
+    confirm_seeds: int = 3
+    confirm_all: bool = False
+    tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
+    workers: int = 1
+
+    @property
+    def all_arms(self) -> tuple[Arm, ...]:
+        """Controls first, then the user's arms; one entry each."""
+        return tuple(dict.fromkeys((*controls(self.arms), *self.arms)))
+
+    def check(self) -> None:
+        """Raise :class:`InputError` for what would fail, or mean nothing, after an hour of work."""
+        check_labels(self.source, self.target)
+        self._check_folds()
+
+    def _check_folds(self) -> None:
+        if self.target.validation is not None:
+            return
+        size = self.labels or len(self.target.labelled)
+        counts = Counter(self.target.labelled.labels)
+        rarest = min(counts.values()) * size / max(len(self.target.labelled), 1)
+        if rarest < self.folds:
+            raise InputError(
+                f"With {size} target labels the rarest class has about {rarest:.0f}, too few for {self.folds}-fold validation",
+                expected=f"at least {self.folds} labelled examples of every class",
+                fix="label more, use fewer folds (validation: cv2), or set a validation share",
+            )

@@ -1,0 +1,139 @@
+"""Carries out one unit of work: an arm, at a fidelity, with a seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acclimate.augment import MIXERS
+from acclimate.augment.mix.mixup import mix_rows
+from acclimate.data.target import Ledger, Target
+from acclimate.engine.build import build
+from acclimate.engine.storage import content_hash
+from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
+from acclimate.features.base import Embed
+from acclimate.strategy.arms import Arm
+from acclimate.strategy.evidence import Unit, predictions_table
+from acclimate.strategy.materials import Material, Workshop
+from acclimate.strategy.outcome import Fidelity
+from acclimate.strategy.plan import Plan
+from acclimate.tune.adapted import Adapted
+from acclimate.tune.examples import Examples, gather
+from acclimate.tune.probe import Probe, ProbedTexts
+from acclimate.tune.terms import build_terms
+from acclimate.tune.trainer import fine_tune
+
+
+class Bench:
+    """Everything units share: the plan, the workshop and the embedding."""
+
+    def __init__(self, plan: Plan, embed: Embed, model_fingerprint: str, checkpoints: Path | None) -> None:
+        self.plan = plan
+        self.embed = embed
+        self.workshop = Workshop(plan.source, embed, plan.workers)
+        self._fingerprint = model_fingerprint
+        self._checkpoints = checkpoints
+
+    def key(self, arm: Arm, fidelity: Fidelity, seed: int) -> str:
+        """The name of a unit, made of everything its result depends on."""
+        plan, target = self.plan, self.plan.target
+        inputs = (plan.source.fingerprint, target.labelled.fingerprint, target.unlabelled.fingerprint, target.test.fingerprint)
+        validation = target.validation.fingerprint if target.validation else f"cv{plan.folds}"
+        training = dataclasses.asdict(plan.tune) if fidelity == "fine-tune" else {}
+        return content_hash(
+            version("acclimate"), arm.name, str(arm), fidelity, seed, *inputs, validation, plan.labels, self._fingerprint, training
+        )
+
+    def carry_out(self, arm: Arm, fidelity: Fidelity, seed: int) -> Unit:
+        """Select, augment, train, predict and measure."""
+        view = self.plan.target.draw(self.plan.labels, seed)
+        material = self.workshop.material(arm, view, seed)
+        ledger = Ledger()
+        started = time.perf_counter()
+        if fidelity == "probe":
+            model: Predictor = self._probe(arm, material, seed)
+        else:
+            model = self._fine_tuned(arm, material, seed)
+        train_seconds = time.perf_counter() - started
+        parts = {"test": [evaluate(model, view, ledger=ledger)]}
+        if fidelity == "probe":
+            parts["validation"] = self._validation(arm, view, model, seed, ledger)
+        facts = self._facts(arm, fidelity, seed, material, parts)
+        facts["openings"] = ledger.openings
+        facts["seconds"] = {**material.seconds, "train": train_seconds}
+        return Unit(predictions_table(parts), facts)
+
+    def first_material(self, arm: Arm) -> Material:
+        """What an arm learned from with the first seed: for showing."""
+        return self.workshop.material(arm, self.plan.target.draw(self.plan.labels, 0), 0)
+
+    def keep(self, arm: Arm, folder: Path) -> None:
+        """Fine-tune an arm with the first seed and save the model."""
+        self._fine_tuned(arm, self.first_material(arm), seed=0).save(folder)
+
+    def _facts(
+        self, arm: Arm, fidelity: Fidelity, seed: int, material: Material, parts: Mapping[str, list[Scores]]
+    ) -> dict[str, Any]:
+        pooled = {split: pool_scores(scores) for split, scores in parts.items()}
+        return {
+            "arm": arm.name,
+            "line": str(arm),
+            "is_control": arm.is_control,
+            "fidelity": fidelity,
+            "seed": seed,
+            "scores": {split: {**scores.metrics, "items": len(scores.ids)} for split, scores in pooled.items()},
+            "trained_on": material.counts,
+            "steps": self.plan.tune.steps if fidelity == "fine-tune" else 0,
+        }
+
+    def _validation(self, arm: Arm, view: Target, model: Predictor, seed: int, ledger: Ledger) -> list[Scores]:
+        """Scores on the target's own validation part, or out of fold: selection, augmentation and training redone for each fold."""
+        if view.validation is not None:
+            return [validate(model, view, ledger=ledger)]
+        scores = []
+        for fold in view.folds(self.plan.folds, seed):
+            fold_model = self._probe(arm, self.workshop.material(arm, fold, seed), seed)
+            scores.append(validate(fold_model, fold, ledger=ledger))
+        return scores
+
+    def _examples(self, arm: Arm, material: Material) -> Examples:
+        return gather(
+            self.plan.target.classes,
+            source=material.source,
+            target=material.target,
+            augmented=material.augmented,
+            target_weight=arm.target_weight,
+        )
+
+    def _probe(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
+        """A probe on frozen features; mixup mixes the features themselves."""
+        examples = self._examples(arm, material)
+        classes = self.plan.target.classes
+        features = self.embed(examples.texts).astype(np.float64)
+        labels, weights = np.eye(len(classes))[examples.labels], examples.weights
+        generator = np.random.default_rng([seed, len(features)])
+        for method in arm.augment:
+            if method.name in MIXERS:
+                mixer = build(MIXERS, "augmenter", method.name, dict(method.settings))
+                features, labels, weights = mix_rows(features, labels, weights, mixer.alpha, generator)
+        return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
+
+    def _fine_tuned(self, arm: Arm, material: Material, seed: int) -> Adapted:
+        folder = self._checkpoints / self.key(arm, "fine-tune", seed) if self._checkpoints else None
+        mixers = [method for method in arm.augment if method.name in MIXERS]
+        terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*mixers, *arm.objectives)])
+        return fine_tune(
+            self.plan.model,
+            self._examples(arm, material),
+            self.plan.target.classes,
+            settings=self.plan.tune,
+            objectives=terms,
+            seed=seed,
+            folder=folder,
+        )

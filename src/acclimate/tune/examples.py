@@ -1,0 +1,114 @@
+"""What a model learns from: texts, class numbers, weights, and which of them are the target's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.domain import Domain
+from acclimate.data.target import Target
+from acclimate.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled examples in a fixed order, and texts without labels for the objectives that want them.
+
+    Attributes:
+        texts: ``n`` texts.
+        labels: class numbers ``(n,)``.
+        weights: ``(n,)``, at least 0 and with mean 1.
+        from_target: ``(n,)`` bool, True where the example belongs to the target domain.
+        unlabelled: texts of the target domain without labels.
+    """
+
+    texts: Sequence[str]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    from_target: NDArray[np.bool_]
+    unlabelled: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def gather(
+    classes: Sequence[str],
+    *,
+    source: Domain | None = None,
+    target: Domain | None = None,
+    augmented: Domain | None = None,
+    unlabelled: Sequence[str] = (),
+    target_weight: float = 1.0,
+) -> Examples:
+    """Source, target and augmented examples, in this order; augmented ones count as the target's.
+
+    Args:
+        classes: the label space, in the order of the class numbers.
+        target_weight: how much a target example weighs against a source example, on top of the weights in the data.
+
+    Raises:
+        InputError: no example, a missing label, a label outside ``classes``, only one class, or a weight that is not a
+            finite number of at least 0.
+    """
+    parts = [(part, mine) for part, mine in ((source, False), (target, True), (augmented, True)) if part is not None and len(part)]
+    texts = [text for part, _ in parts for text in part.texts]
+    names = [label for part, _ in parts for label in part.labels]
+    labels = class_numbers(names, classes)
+    from_target = np.concatenate([np.full(len(part), mine) for part, mine in parts])
+    given = np.concatenate([part.weights for part, _ in parts])
+    weights = given * np.where(from_target, target_weight, 1.0)
+    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
+        worst = float(weights[~(weights >= 0)][0]) if (~(weights >= 0)).any() else 0.0
+        raise InputError(
+            f"Example weights that cannot be averaged with (such as {worst:g})",
+            expected="finite weights of at least 0, not all of them 0",
+            fix="check the weight column and target_weight",
+        )
+    return Examples(texts, labels, weights / weights.mean(), from_target, unlabelled)
+
+
+def of_target(
+    target: Target, *, source: Domain | None = None, augmented: Domain | None = None, target_weight: float = 1.0
+) -> Examples:
+    """The same from a :class:`Target`, of which only the labelled and the unlabelled part are looked at."""
+    return gather(
+        target.classes,
+        source=source,
+        target=target.labelled,
+        augmented=augmented,
+        unlabelled=target.unlabelled.texts,
+        target_weight=target_weight,
+    )
+
+
+def class_numbers(names: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Class names to class numbers, ``(n,)``.
+
+    >>> class_numbers(["b", "a"], ["a", "b"])
+    array([1, 0])
+
+    Raises:
+        InputError: no name at all, a missing one, one outside ``classes``, or all the same.
+    """
+    if not names:
+        raise InputError("There is no labelled example to learn from", expected="at least one of each of two classes")
+    position = {name: number for number, name in enumerate(classes)}
+    strange = sorted({str(name) for name in names if name not in position})
+    if strange:
+        raise InputError(
+            f"Labels outside the classes: {', '.join(strange[:5])}{', …' if len(strange) > 5 else ''}",
+            expected=f"only {', '.join(classes)}",
+            fix="rename those labels, or remove or label those rows ('None' means a row without a label)",
+        )
+    numbers = np.asarray([position[name] for name in names if name is not None], dtype=np.int64)
+    if len(np.unique(numbers)) < 2:
+        raise InputError(
+            f"All {len(names)} labelled examples are of class '{names[0]}'",
+            expected="examples of at least two classes",
+            fix="add examples of another class",
+        )
+    return numbers

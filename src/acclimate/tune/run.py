@@ -1,0 +1,51 @@
+"""The verb ``tune``: a base model, a target, and whatever else was chosen for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.domain import Domain
+from acclimate.data.target import Target
+from acclimate.select.base import Selection
+from acclimate.tune.adapted import Adapted
+from acclimate.tune.examples import of_target
+from acclimate.tune.settings import TuneSettings
+from acclimate.tune.terms import Spec, build_terms
+from acclimate.tune.trainer import fine_tune
+
+
+def tune(
+    model: str,
+    target: Target,
+    *,
+    source: Selection | Domain | None = None,
+    augmented: Domain | None = None,
+    objectives: Sequence[Spec] = (),
+    settings: TuneSettings | Mapping[str, Any] | None = None,
+    folder: Path | str | None = None,
+    seed: int = 0,
+) -> Adapted:
+    """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
+
+    The target's test and validation are not looked at.
+
+    Args:
+        model: ``asset:minilm``, a local folder, or a hub name.
+        source: a selection (its weights are used) or a whole domain.
+        augmented: examples made from the target's; they count as the target's.
+        objectives: further terms of the loss: names such as ``"mixup"``, or ``{"method": "mixup", "alpha": 0.4, "weight": 1.0}``.
+        settings: see :class:`TuneSettings`; a mapping sets some of them.
+        folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
+
+    Raises:
+        InputError: see :func:`acclimate.tune.trainer.fine_tune`.
+        RunError: the loss stopped being a number, or the folder cannot be written.
+    """
+    chosen = TuneSettings.of(settings)
+    terms = build_terms(objectives)
+    kept = source.to_domain() if isinstance(source, Selection) else source
+    examples = of_target(target, source=kept, augmented=augmented)
+    place = None if folder is None else Path(folder)
+    return fine_tune(model, examples, target.classes, chosen, terms, seed, place, save=place is not None)

@@ -1,0 +1,87 @@
+"""How long, how fast and how carefully a model is fine-tuned. One value for all arms of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from acclimate.errors import InputError, unknown_name
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneSettings:
+    """Settings of full fine-tuning.
+
+    Training length is a number of optimiser steps, not of epochs: a comparison is fair only when every arm takes the same number.
+
+    Attributes:
+        lr: peak learning rate of AdamW.
+        batch_size: labelled examples per optimiser step over all devices (Devlin 2019, appendix A.3: 16 or 32).
+        steps: optimiser steps.
+        warmup: share of the steps over which the rate climbs, before it falls linearly to 0 (Mosbach 2021, section 6: 10%).
+        weight_decay: of AdamW, on matrices only (Devlin 2019, appendix A.2: 0.01).
+        max_grad_norm: gradients are scaled down to this length (Devlin 2019's released optimiser: 1.0).
+        dropout: share of the representation dropped before the head (Devlin 2019, appendix A.3: 0.1).
+        max_length: tokens kept of a text; MiniLM was trained on at most 256. Batches are padded to their own longest text only.
+        group_by_length: build batches of texts of similar length.
+        checkpoint_every: steps between checkpoints where a folder is given; a kill loses at most that much.
+    """
+
+    lr: float = 5e-5
+    batch_size: int = 16
+    steps: int = 300
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    dropout: float = 0.1
+    max_length: int = 256
+    group_by_length: bool = True
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        """Raises InputError: a value outside its range."""
+        for name in ("batch_size", "steps", "checkpoint_every"):
+            _check(name, getattr(self, name), whole=True, low=1)
+        _check("max_length", self.max_length, whole=True, low=8)
+        _check("lr", self.lr, low=0, high=1, open_low=True)
+        _check("warmup", self.warmup, low=0, high=1)
+        _check("weight_decay", self.weight_decay, low=0)
+        _check("max_grad_norm", self.max_grad_norm, low=0, open_low=True)
+        _check("dropout", self.dropout, low=0, high=0.9)
+        if not isinstance(self.group_by_length, bool):
+            raise InputError(f"The tune setting group_by_length is {self.group_by_length!r}", expected="true or false")
+
+    @classmethod
+    def of(cls, values: TuneSettings | Mapping[str, Any] | None) -> TuneSettings:
+        """Settings from a mapping such as a recipe's ``tune`` section; None gives the defaults.
+
+        >>> TuneSettings.of({"steps": 50}).steps
+        50
+
+        Raises:
+            InputError: an unknown setting (with the nearest valid one), a wrong type, or a value outside its range.
+        """
+        if isinstance(values, TuneSettings):
+            return values
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in values or {}:
+            if name not in names:
+                raise unknown_name("tune setting", name, names)
+        return cls(**(values or {}))
+
+
+def _check(
+    name: str, value: Any, *, whole: bool = False, low: float = 0, high: float = float("inf"), open_low: bool = False
+) -> None:
+    """Raise InputError unless ``value`` is a number between ``low`` and ``high``."""
+    kinds = int if whole else (int, float)
+    good = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high and not (open_low and value == low)
+    if not good:
+        above = f"above {low:g}" if open_low else f"of at least {low:g}"
+        upto = "" if high == float("inf") else f" and at most {high:g}"
+        raise InputError(
+            f"The tune setting {name} is {value!r}",
+            expected=f"{'a whole number' if whole else 'a number'} {above}{upto}",
+            fix=f"correct or leave out {name}",
+        )

@@ -1,0 +1,263 @@
+"""The one training loop: a ``transformers.Trainer`` whose loss is a sum of named terms and whose every draw can be repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import SequentialSampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from acclimate.engine.progress import track
+from acclimate.engine.storage import content_hash
+from acclimate.errors import InputError, RunError
+from acclimate.models.classifier import TextClassifier
+from acclimate.models.device import pick_device
+from acclimate.models.encoder import Encoder
+from acclimate.models.loading import quiet
+from acclimate.models.objective import Batch, Outputs, weighted_cross_entropy
+from acclimate.tune import checkpoints
+from acclimate.tune.adapted import Adapted, is_finished
+from acclimate.tune.examples import Examples
+from acclimate.tune.feed import UNLABELLED, Collator, Draws
+from acclimate.tune.seeds import derive, untouched_randomness
+from acclimate.tune.settings import TuneSettings
+from acclimate.tune.terms import Term
+
+#: How often a training logs its terms.
+LOGS = 20
+
+
+def fine_tune(
+    model_name: str,
+    examples: Examples,
+    classes: Sequence[str],
+    settings: TuneSettings | None = None,
+    objectives: Sequence[Term] = (),
+    seed: int = 0,
+    folder: Path | None = None,
+    save: bool = False,
+) -> Adapted:
+    """Train every weight of an encoder and a fresh head for ``settings.steps`` optimiser steps.
+
+    On a CPU, the same arguments and the same number of threads give the same weights, byte for byte: also when a process was
+    killed and this is called again with the same ``folder``.
+
+    Args:
+        model_name: ``asset:NAME``, a local folder or a hub name.
+        examples: what is learned from; labels are class numbers into ``classes``.
+        objectives: see :func:`acclimate.tune.terms.build_terms`.
+        folder: where checkpoints lie while training lasts; they are removed at its end.
+        save: write the finished model into ``folder`` too; where it already lies there, made of the same, it is read back.
+
+    Raises:
+        InputError: no examples, one class only, a label outside ``classes``, an objective without the unlabelled texts it needs,
+            or a model that cannot be used.
+        RunError: the loss stopped being a number.
+    """
+    chosen = settings or TuneSettings()
+    _check(examples, classes, objectives)
+    base = Encoder.load(model_name, device="cpu", max_length=chosen.max_length)
+    about: dict[str, Any] = {
+        "base": model_name,
+        "base_fingerprint": base.reference.fingerprint,
+        "settings": dataclasses.asdict(chosen),
+        "objectives": [{"method": term.name, "weight": term.weight, **term.settings} for term in objectives],
+        "seed": seed,
+    }
+    about["training"] = _key(about, examples, classes)
+    if save and folder is not None and is_finished(folder, about["training"]):
+        return Adapted.load(folder)
+    with contextlib.ExitStack() as stack:
+        place = checkpoints.place(folder) if folder else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        last = checkpoints.claim(place, about["training"])
+        stack.enter_context(untouched_randomness())
+        stack.enter_context(quiet())
+        trainer = _TermTrainer(
+            model=TextClassifier.from_encoder(base, classes, seed, chosen.dropout),
+            args=_arguments(chosen, place, seed, keep=folder is not None),
+            train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
+            data_collator=Collator(examples, base.tokenizer, base.max_length),
+            callbacks=[_Progress()],
+        )
+        trainer.prepare_terms(objectives, seed)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        adapted = Adapted(trainer.model.eval(), base.tokenizer, base.max_length, about, trainer.history())
+        if save and folder is not None:
+            adapted.save(folder)
+        checkpoints.release(place)
+    return adapted
+
+
+class _TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
+    """Sums the weighted task loss and the objectives, and draws everything from (seed, step)."""
+
+    def prepare_terms(self, terms: Sequence[Term], seed: int) -> None:
+        """Say what the loss consists of; call once before training."""
+        self._terms = tuple(terms)
+        self._seed = seed
+        self._sums: dict[str, Tensor] = {}
+        self._summed = 0
+        self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        """The dataset is already in the order of training."""
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """One forward and backward pass; dropout draws from (seed, step), so a resumed run drops what an undisturbed one does."""
+        torch.manual_seed(derive(self._seed, "dropout", self.state.global_step, self.args.process_index))
+        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return loss
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor | tuple[Tensor, Any]:
+        """The sum of all terms.
+
+        Raises:
+            RunError: it is not a finite number.
+        """
+        del num_items_in_batch  # every term is already a mean over the batch
+        batch = self._batch(inputs)
+        outputs = model(step=lambda classifier: self._sum_terms(classifier, batch))
+        if not torch.isfinite(outputs.loss):
+            raise RunError(
+                f"The loss became {outputs.loss.item()} at step {self.state.global_step + 1}",
+                expected="a finite number",
+                fix=f"use a lower lr (it is {self.args.learning_rate:g}) or a smaller weight for the objectives",
+            )
+        return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+    def _sum_terms(self, classifier: TextClassifier, batch: Batch) -> Tensor:
+        def forward() -> tuple[Tensor, Tensor]:
+            representation = classifier.represent(**batch.inputs)
+            return representation, classifier.classify(representation)
+
+        outputs = Outputs(forward)
+        values: list[tuple[str, float, Tensor]] = []
+        if not any(term.objective.replaces_task for term in self._terms):
+            values.append(("task", 1.0, weighted_cross_entropy(outputs.logits, batch.labels, batch.weights)))
+        values += [(term.name, term.weight, term.objective(classifier, batch, outputs)) for term in self._terms]
+        for name, _, value in values:
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
+        self._summed += 1
+        return torch.stack([weight * value for _, weight, value in values]).sum()
+
+    def _batch(self, inputs: Mapping[str, Tensor]) -> Batch:
+        step = self.state.global_step
+        generator = torch.Generator().manual_seed(derive(self._seed, "objectives", step, self.args.process_index))
+        others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
+        return Batch(
+            inputs={name: inputs[name] for name in ("input_ids", "attention_mask")},
+            labels=inputs["labels"],
+            weights=inputs["weights"],
+            from_target=inputs["from_target"],
+            generator=generator,
+            step=step,
+            unlabelled=others or None,
+        )
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the mean of every term since the last log."""
+        if self._summed:
+            means = {f"term/{name}": total.item() / self._summed for name, total in self._sums.items()}
+            self._sums, self._summed = {}, 0
+            logs = {**logs, **means}
+        super().log(logs, start_time)
+
+    def history(self) -> list[dict[str, float]]:
+        """What was logged while training, without the closing summary of times."""
+        return [entry for entry in self.state.log_history if "loss" in entry]
+
+    def _get_output_dir(self, trial: Any) -> str:
+        """Checkpoints are written aside first, see :meth:`_save_checkpoint`."""
+        return str(Path(super()._get_output_dir(trial)) / checkpoints.STAGING)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """A process killed while writing leaves the last whole checkpoint, never half of one."""
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            checkpoints.publish(Path(self.args.output_dir), self.state.global_step)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """The model as safetensors, without the pickled arguments that transformers would add."""
+        self.accelerator.unwrap_model(self.model).save_pretrained(
+            output_dir or self.args.output_dir, state_dict=state_dict, is_main_process=self.args.should_save
+        )
+
+
+class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Moves acclimate's progress bar, one tick a step."""
+
+    def __init__(self) -> None:
+        self._bar: Iterator[int] = iter(())
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        left = state.max_steps - state.global_step
+        self._bar = track(range(left), "fine-tuning", total=left)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, state, control, kwargs
+        next(self._bar, None)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, state, control, kwargs
+        next(self._bar, None)
+
+
+def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) -> Any:
+    """Our few settings in the words of transformers; everything that reports, guesses or pushes is off."""
+    return TrainingArguments(
+        output_dir=str(place),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.lr,
+        weight_decay=settings.weight_decay,
+        warmup_steps=round(settings.warmup * settings.steps),
+        lr_scheduler_type="linear",
+        max_grad_norm=settings.max_grad_norm,
+        save_strategy="steps" if keep else "no",
+        save_steps=settings.checkpoint_every,
+        logging_steps=max(1, settings.steps // LOGS),
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        use_cpu=pick_device("auto").type == "cpu",
+        seed=seed % 2**32,
+    )
+
+
+def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term]) -> None:
+    """Raise InputError where training could not start."""
+    present = np.unique(examples.labels)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= len(classes):
+        raise InputError(
+            f"The {len(examples)} examples have the class numbers {present.tolist()}",
+            expected=f"at least two of the numbers 0 to {len(classes) - 1}, for the classes {', '.join(classes)}",
+            fix="add examples of another class, or name all classes",
+        )
+    wanting = [term.name for term in objectives if term.objective.needs_unlabelled]
+    if wanting and not examples.unlabelled:
+        raise InputError(
+            f"The objective {wanting[0]} needs target texts without labels, and there are none",
+            expected="a target with unlabelled examples",
+            fix=f"give unlabelled target data, or leave out {wanting[0]}",
+        )
+
+
+def _key(about: Mapping[str, Any], examples: Examples, classes: Sequence[str]) -> str:
+    """Names a training by everything that its outcome depends on."""
+    arrays = (examples.labels.tolist(), examples.weights.tolist(), examples.from_target.tolist())
+    return content_hash(about, list(examples.texts), *arrays, list(examples.unlabelled), list(classes))
