@@ -44,7 +44,6 @@ def make_encoder(folder: Path) -> Path:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS)]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary),
@@ -55,5 +54,5 @@ def make_encoder(folder: Path) -> Path:
         max_position_embeddings=64,
     )
     BertModel(config).save_pretrained(folder)
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    BertTokenizerFast(vocab={word: row for row, word in enumerate(vocabulary)}).save_pretrained(folder)
     return folder

@@ -8,6 +8,9 @@ from typing import Any
 
 import orjson
 
+#: Columns of a table that is not printed on a terminal.
+_WIDTH = 140
+
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
@@ -21,6 +24,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width of its own
+        console = Console(width=_WIDTH)
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
@@ -28,7 +34,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         cells = [_text(cell) for cell in row]
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in cells))
-    Console().print(table)
+    console.print(table)
 
 
 def _text(cell: Any) -> str:

@@ -25,7 +25,7 @@ def fetch(name: str) -> Path:
 
     Raises:
         InputError: there is no such asset.
-        RunError: no network, no pip, or a download that is not the pinned file.
+        RunError: no network, no pip, a download that is not the pinned file, or a cache that cannot be written.
     """
     if name not in ASSETS:
         raise unknown_name("asset", name, ASSETS)
@@ -33,7 +33,14 @@ def fetch(name: str) -> Path:
     folder = _folder(name, asset)
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"The cache '{folder.parent}' cannot be written: {error.strerror}",
+            expected="a writable folder with free space",
+            fix="set ACCLIMATE_HOME to one",
+        ) from error
     with filelock.FileLock(folder.parent / f".{folder.name}.lock"):
         if not folder.is_dir():
             _install(name, asset, folder)

@@ -9,6 +9,7 @@ import unicodedata
 _UNSPACED = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 _WORD = re.compile(f"[{_UNSPACED}{_EMOJI}]|(?:(?![{_UNSPACED}])[^\\W_])+")
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
@@ -18,6 +19,8 @@ def folded_words(text: str) -> list[str]:
     >>> folded_words("Ｇｏｏｄ,  day — 很好 👍")
     ['good', 'day', '很', '好', '👍']
     """
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
     return _WORD.findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
 
 

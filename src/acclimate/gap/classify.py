@@ -1,4 +1,4 @@
-"""A linear classifier cross-fitted in closed form: every row predicted by a model that has not seen it, for the price of one fit."""
+"""A linear classifier cross-fitted in closed form: each row predicted by a model that has not seen it, for the price of one fit."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class LabelShift:
         value = _total_variation(before, after)
         smallest = float(np.linalg.svd(evidence.confusion, compute_uv=False)[-1])
         if smallest < ILL_CONDITIONED:
-            warning = "the classifier confuses the classes too much for their proportions to be told"
+            warning = "the classifier confuses the classes: their proportions cannot be told"
         rng = np.random.default_rng(seed)
         low, high = self._intervals(evidence, rng)
         details: dict[str, Any] = {

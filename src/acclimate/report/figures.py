@@ -53,10 +53,16 @@ def extent(values: Sequence[float], pad: float = 0.06) -> tuple[float, float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5 × 10^k within a range, or powers of ten alone where that would be more than six."""
+    """1, 2, 5 × 10^k within a range: only 1 where those are many, evenly spaced round numbers where they are few.
+
+    >>> log_ticks(0.15, 7), log_ticks(80, 190)
+    ([0.2, 0.5, 1.0, 2.0, 5.0], [100.0, 150.0])
+    """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    fine = [f * 10.0**k for k in powers for f in (1, 2, 5) if low <= f * 10.0**k <= high]
-    return fine if len(fine) <= 6 else [10.0**k for k in powers if low <= 10.0**k <= high]
+    found = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5) if low <= float(f"{digit}e{power}") <= high]
+    if len(found) > 6:
+        return [value for value in found if math.log10(value).is_integer()]
+    return found if len(found) >= 3 else ticks(low, high, 3)
 
 
 def place_labels(points: Sequence[tuple[float, float]], reach: float = 11.0) -> list[tuple[float, float]]:

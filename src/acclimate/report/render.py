@@ -15,7 +15,7 @@ from acclimate.report import wording
 from acclimate.report.figures import ticks
 from acclimate.report.sections import arms, gap, provenance, selection
 from acclimate.report.sections.verdict import SLUG, verdict
-from acclimate.report.texts import trim
+from acclimate.report.texts import printable, trim
 from acclimate.report.wording import LANGUAGES, Language, Words
 from acclimate.strategy.outcome import Outcome
 
@@ -73,6 +73,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=printable,
     )
     environment.filters |= {
         "points": wording.points,

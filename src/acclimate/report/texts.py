@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from typing import Any
 
 #: CJK characters, kana and their punctuation stand alone, everything else runs to the next space: what a reader sees as one change.
 _ALONE = r"\u3000-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
 _TOKEN = re.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+|[^\S\u3000]+")
+
+#: C0 and C1 controls but tab and line ends, surrogates, and the two characters that are none.
+_FORBIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
 
 Marked = list[tuple[str, bool]]
 
@@ -27,8 +31,13 @@ def trim(text: str, length: int = 240) -> str:
     return (cut[:space] if space > length // 2 else cut).rstrip() + "…"
 
 
+def printable(value: Any) -> Any:
+    """A value as it may stand on the page: strings without the control characters that HTML forbids, anything else as it is."""
+    return value.translate(_FORBIDDEN) if isinstance(value, str) else value
+
+
 def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Cn", "Co") or character in "\u2028\u2029"
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def mark_changes(parent: str, child: str) -> tuple[Marked, Marked]:

@@ -53,7 +53,7 @@ class Words:
     def duration(self, seconds: float) -> Markup:
         """Seconds with the unit that reads best."""
         if seconds < 2 * _MINUTE:
-            return self("unit.seconds", value=significant(seconds))
+            return self("unit.seconds", value=f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}")
         if seconds < 2 * _HOUR:
             return self("unit.minutes", value=f"{seconds / _MINUTE:.0f}")
         return self("unit.hours", value=f"{seconds / _HOUR:.1f}")
@@ -65,10 +65,8 @@ def isolated(text: str) -> Markup:
 
 
 def significant(value: float) -> str:
-    """Two significant digits below ten, whole numbers with thousands above: ``0.0031``, ``4.2``, ``1,300``."""
-    if value and abs(value) < 0.1:
-        return minus(f"{value:.2g}")
-    return minus(f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}")
+    """Three significant digits, whole numbers with thousands from there on: ``0.0931``, ``1.74``, ``12.3``, ``1,300``."""
+    return minus(f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}")
 
 
 def points(difference: float) -> str:
@@ -88,8 +86,8 @@ def percent(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value; below a thousandth the digits mean nothing: ``= 0.012``, ``< 0.001``."""
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+    """A p-value; below a thousandth the digits mean nothing: ``= 0.012``, ``< 0.001`` (no line breaks inside)."""
+    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}" if p < 0.1 else f"=\u00a0{p:.2f}"
 
 
 def minus(text: str) -> str:

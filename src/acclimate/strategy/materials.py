@@ -29,6 +29,7 @@ class Material:
         source: all of it, or what was selected; None where the arm uses none.
         target: the target's labelled examples; None for the source-only control.
         augmented: generated from ``target`` alone; None where nothing was generated.
+        unlabelled: target texts without labels, for the objectives that want them.
         selection: how ``source`` was chosen, None where nothing was chosen.
         seconds: measured, by stage.
     """
@@ -36,6 +37,7 @@ class Material:
     source: Domain | None
     target: Domain | None
     augmented: Domain | None
+    unlabelled: Domain
     selection: Selection | None
     seconds: dict[str, float]
 
@@ -69,6 +71,7 @@ class Workshop:
             source=source,
             target=view.labelled if arm.target else None,
             augmented=augmented,
+            unlabelled=view.unlabelled,
             selection=chosen,
             seconds={"select": select_seconds, "augment": sum(seconds for _, seconds in grown)},
         )

@@ -108,6 +108,7 @@ class Bench:
             source=material.source,
             target=material.target,
             augmented=material.augmented,
+            unlabelled=material.unlabelled.texts,
             target_weight=arm.target_weight,
         )
 

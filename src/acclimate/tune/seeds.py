@@ -29,7 +29,7 @@ def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0) -> int:
 def untouched_randomness() -> Iterator[None]:
     """Training seeds the global generators (dropout draws from torch's); the caller's states are put back afterwards."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the global state is what must be put back
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         try:
             yield
         finally:

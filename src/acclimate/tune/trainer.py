@@ -80,14 +80,15 @@ def fine_tune(
         last = checkpoints.claim(place, about["training"])
         stack.enter_context(untouched_randomness())
         stack.enter_context(quiet())
-        trainer = _TermTrainer(
+        trainer = TermTrainer(
+            objectives,
+            seed,
             model=TextClassifier.from_encoder(base, classes, seed, chosen.dropout),
             args=_arguments(chosen, place, seed, keep=folder is not None),
             train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
             data_collator=Collator(examples, base.tokenizer, base.max_length),
             callbacks=[_Progress()],
         )
-        trainer.prepare_terms(objectives, seed)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         adapted = Adapted(trainer.model.eval(), base.tokenizer, base.max_length, about, trainer.history())
         if save and folder is not None:
@@ -96,11 +97,12 @@ def fine_tune(
     return adapted
 
 
-class _TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
+class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     """Sums the weighted task loss and the objectives, and draws everything from (seed, step)."""
 
-    def prepare_terms(self, terms: Sequence[Term], seed: int) -> None:
-        """Say what the loss consists of; call once before training."""
+    def __init__(self, terms: Sequence[Term], seed: int, **trainer: Any) -> None:
+        """Take what the loss consists of, and the arguments of ``transformers.Trainer``."""
+        super().__init__(**trainer)
         self._terms = tuple(terms)
         self._seed = seed
         self._sums: dict[str, Tensor] = {}
@@ -217,10 +219,9 @@ class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no
 
 def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) -> Any:
     """Our few settings in the words of transformers; everything that reports, guesses or pushes is off."""
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(place),
         max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.lr,
         weight_decay=settings.weight_decay,
         warmup_steps=round(settings.warmup * settings.steps),
@@ -237,6 +238,17 @@ def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) ->
         use_cpu=pick_device("auto").type == "cpu",
         seed=seed % 2**32,
     )
+    if settings.batch_size % arguments.world_size:
+        raise InputError(
+            f"A batch of {settings.batch_size} over {arguments.world_size} processes",
+            expected="a batch_size that is a multiple of the number of processes",
+            fix=f"use batch_size {-(-settings.batch_size // arguments.world_size) * arguments.world_size}",
+        )
+    arguments.per_device_train_batch_size = settings.batch_size // arguments.world_size
+    # Several GPUs in one process would be driven by DataParallel, which copies models and splits tensors but knows nothing of a
+    # step; one process each (torchrun) is the way to use them.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term]) -> None:

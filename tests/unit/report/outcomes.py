@@ -16,7 +16,12 @@ from acclimate.strategy.outcome import ArmResult, Fidelity, GeneratedExample, Ou
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & 'single' \u202eright-to-left\u202c \x00 " + "w" * 300
 BEST = "classifier 20% + target×10 + eda(times=4)"
-CLASSIFIER, EDA, DSIR, MIXUP = "classifier 20% + target×10", "target + eda(times=4)", "dsir 5% + target", "target + mixup(alpha=0.2)"
+CLASSIFIER, EDA, DSIR, MIXUP = (
+    "classifier 20% + target×10",
+    "target + eda(times=4)",
+    "dsir 5% + target",
+    "target + mixup(alpha=0.2)",
+)
 CONTROL = "everything"
 
 _TEXTS = {
@@ -26,7 +31,11 @@ _TEXTS = {
         "Two hours of my life that I will never get back; the dialogue is wooden and the plot makes no sense at all.",
         "这部电影的节奏把握得很好，演员的表演细腻动人，结尾令人回味无穷。",
     ],
-    "amazon": ["Works as described, arrived early. Would buy again.", "客服态度差，收到的商品有划痕，退货还要自己付运费。", "Broke after a week."],
+    "amazon": [
+        "Works as described, arrived early. Would buy again.",
+        "客服态度差，收到的商品有划痕，退货还要自己付运费。",
+        "Broke after a week.",
+    ],
 }
 
 
@@ -74,7 +83,16 @@ def _results() -> list[ArmResult]:
         result("source-only", 0.777, compared("source-only", -0.002, 0.015, 1.0, "no evidence"), train=2.1, source=9000),
         result(CONTROL, 0.779, None, train=2.3, source=9000),
         result("random 20%", 0.771, compared("random 20%", -0.008, 0.014, 0.41, "no evidence"), train=0.7, source=1800),
-        result(BEST, 0.803, compared(BEST, 0.024, 0.011, 0.0004, "helped"), select=3.4, augment=0.3, train=0.9, source=1800, augmented=400),
+        result(
+            BEST,
+            0.803,
+            compared(BEST, 0.024, 0.011, 0.0004, "helped"),
+            select=3.4,
+            augment=0.3,
+            train=0.9,
+            source=1800,
+            augmented=400,
+        ),
         result(CLASSIFIER, 0.795, compared(CLASSIFIER, 0.016, 0.012, 0.011, "helped"), select=3.4, train=0.7, source=1800),
         result(DSIR, 0.781, compared(DSIR, 0.002, 0.013, 1.0, "no evidence"), select=1.9, train=0.5, source=450),
         result(EDA, 0.747, compared(EDA, -0.032, 0.019, 0.0021, "hurt"), augment=0.3, train=0.3, augmented=400),
@@ -114,7 +132,9 @@ def _gap(source: Domain) -> GapReport:
         }
 
     by_domain = {"tweets": figures(0.164, 1.96, saturated), "movie": figures(0.081, 1.62), "amazon": figures(0.097, 1.71)}
-    return GapReport("icwsm-pool", "nyt", figures(0.093, 1.74), by_domain, plane, ("label-shift of amazon was not measured: one class",))
+    return GapReport(
+        "icwsm-pool", "nyt", figures(0.093, 1.74), by_domain, plane, ("label-shift of amazon was not measured: one class",)
+    )
 
 
 def _selections(source: Domain) -> dict[str, Selection]:
@@ -134,7 +154,13 @@ def _selections(source: Domain) -> dict[str, Selection]:
 def _hygiene() -> dict[str, Any]:
     twin = {"twin_place": "test", "twin_id": "nyt:871", "twin_text": "The mayor's plan is a step in the right direction."}
     exact = {"place": "source", "id": "movie:17", "text": twin["twin_text"], "similarity": 1.0, **twin}
-    near = {"place": "labelled", "id": "nyt:12", "text": "The mayor's plan is one step in the right direction", "similarity": 0.9, **twin}
+    near = {
+        "place": "labelled",
+        "id": "nyt:12",
+        "text": "The mayor's plan is one step in the right direction",
+        "similarity": 0.9,
+        **twin,
+    }
     return {
         "checked": {"source": 9018, "labelled": 101, "unlabelled": 1950, "test": 879},
         "removed": {
@@ -178,7 +204,10 @@ def full() -> Outcome:
         selections=_selections(source),
         generated=_generated(),
         hygiene=_hygiene(),
-        notes=["column 'text' was guessed for the text", "removed 19 examples that repeat a test example: 18 from source, 1 from labelled"],
+        notes=[
+            "column 'text' was guessed for the text",
+            "removed 19 examples that repeat a test example: 18 from source, 1 from labelled",
+        ],
         evidence=pa.table({"arm": ["everything"], "accuracy": [0.779]}),
         manifest={
             "name": "icwsm-nyt",

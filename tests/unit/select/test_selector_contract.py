@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -99,6 +104,18 @@ def test_a_score_does_not_depend_on_batch_or_order(name: str) -> None:
 def test_the_same_seed_gives_the_same_bytes(name: str) -> None:
     first, second = (select(make_pool(), make_target(), method=name, seed=7, embed=embed) for _ in range(2))
     assert as_bytes(first) == as_bytes(second)
+
+
+def test_another_hash_seed_does_not_change_a_byte() -> None:
+    code = (
+        "from test_selector_contract import *\n"
+        "picks = [as_bytes(select(make_pool(), make_target(), method=name, embed=embed)) for name in NAMES]\n"
+        "print([hashlib.sha256(pick).hexdigest() for pick in picks])"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "123", "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    picks = [as_bytes(select(make_pool(), make_target(), method=name, embed=embed)) for name in NAMES]
+    assert done.stdout.strip() == str([hashlib.sha256(pick).hexdigest() for pick in picks])
 
 
 def test_another_seed_gives_another_random_pick() -> None:

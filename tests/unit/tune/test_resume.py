@@ -39,7 +39,9 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], 
 
 def test_killed_half_way_it_ends_with_the_same_bytes(encoder_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.unit.tune.training", str(encoder_folder), str(tmp_path)]
-    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7"})
+    process = subprocess.Popen(
+        command, cwd=Path(__file__).parents[3], env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7"}
+    )
     wait_for(lambda: list(tmp_path.glob(".training/checkpoint-?0")), process)
     process.send_signal(signal.SIGKILL)
     process.wait()

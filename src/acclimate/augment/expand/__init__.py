@@ -1,1 +1,1 @@
-"""augment/expand"""
+"""Expansion: new examples made offline, each with its origin."""

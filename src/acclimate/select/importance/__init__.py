@@ -1,1 +1,1 @@
-"""select/importance"""
+"""Selection by importance of each sample: how much likelier it is in the target than in the pool."""

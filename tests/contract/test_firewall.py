@@ -1,0 +1,106 @@
+"""No method sees a label that it must not: corrupting it leaves what is chosen, made, trained and predicted as it was, byte for byte."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from acclimate.augment import METHODS as EXPANDERS
+from acclimate.augment import MIXERS
+from acclimate.data import hygiene
+from acclimate.data.domain import Domain
+from acclimate.data.make import make_target
+from acclimate.data.target import Target
+from acclimate.features.embeddings import Embedder
+from acclimate.gap import METHODS as GAPS
+from acclimate.gap.measure import gap
+from acclimate.select import METHODS as SELECTORS
+from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, TARGET_ONLY, Arm, Method
+from acclimate.strategy.outcome import Fidelity
+from acclimate.strategy.plan import Plan
+from acclimate.strategy.units import Bench
+from acclimate.tune import OBJECTIVES
+from acclimate.tune.settings import TuneSettings
+from tests.shift import pool, sentences
+
+ARMS = [
+    TARGET_ONLY,
+    SOURCE_ONLY,
+    EVERYTHING,
+    *(Arm("selected", select=Method(name), budget="30%") for name in SELECTORS),
+    *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *MIXERS)),
+    *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in MIXERS),
+]
+
+
+def _flipped(domain: Domain) -> Domain:
+    other = {"good": "bad", "bad": "good"}
+    return domain.with_column("label", pa.array([other[str(label)] for label in domain.labels], pa.string()))
+
+
+def _target(*, corrupt: str = "") -> Target:
+    """A clinic whose test or validation labels are all wrong where ``corrupt`` says so."""
+    parts = {"labelled": sentences("clinic", 40, 1), "test": sentences("clinic", 30, 2, "test")}
+    parts["validation"] = sentences("clinic", 20, 3, "validation")
+    if corrupt:
+        parts[corrupt] = _flipped(parts[corrupt])
+    return make_target(parts["labelled"], test=parts["test"], validation=parts["validation"])
+
+
+@pytest.fixture(scope="module")
+def embed(encoder_folder: Path) -> Embedder:
+    return Embedder(str(encoder_folder), cache=None, device="cpu")
+
+
+def _bench(embed: Embedder, target: Target) -> Bench:
+    source, target = hygiene.clean(pool(60), target)
+    assert source is not None
+    training = TuneSettings(steps=2, batch_size=4, lr=1e-3)
+    plan = Plan(source, target, (), model=embed.reference.name, tune=training, labels=20)
+    return Bench(plan, embed, "tiny", None)
+
+
+def _trace(embed: Embedder, arm: Arm, fidelity: Fidelity, target: Target) -> list[bytes]:
+    """Everything an arm chooses, makes and predicts, as bytes."""
+    bench = _bench(embed, target)
+    material = bench.first_material(arm)
+    unit = bench.carry_out(arm, fidelity, seed=0)
+    rows = unit.predictions.filter(pa.compute.equal(unit.predictions["split"], "test"))
+    trace = [np.array(rows["probabilities"].to_pylist()).tobytes()]
+    if material.selection is not None:
+        trace += [material.selection.indices.tobytes(), material.selection.scores.tobytes()]
+    if material.augmented is not None:
+        trace.append("\n".join(material.augmented.texts).encode())
+    return trace
+
+
+@pytest.mark.parametrize("corrupt", ["test", "validation"])
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_screening_never_sees_test_or_validation_labels(embed: Embedder, arm: Arm, corrupt: str) -> None:
+    assert _trace(embed, arm, "probe", _target()) == _trace(embed, arm, "probe", _target(corrupt=corrupt))
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm.objectives or arm.augment or arm.is_control], ids=lambda arm: arm.name)
+def test_fine_tuning_never_sees_test_or_validation_labels(embed: Embedder, arm: Arm) -> None:
+    clean = _trace(embed, arm, "fine-tune", _target())
+    assert clean == _trace(embed, arm, "fine-tune", _target(corrupt="test"))
+    assert clean == _trace(embed, arm, "fine-tune", _target(corrupt="validation"))
+
+
+@pytest.mark.parametrize("method", list(GAPS))
+def test_measuring_a_gap_never_sees_test_or_validation_labels(embed: Embedder, method: str) -> None:
+    reports = [
+        gap(pool(60), _target(corrupt=corrupt), methods=(method,), embed=embed).to_dict() for corrupt in ("", "test", "validation")
+    ]
+    assert reports[0] == reports[1] == reports[2]
+
+
+def test_a_corrupted_label_that_is_allowed_to_matter_does_matter(embed: Embedder) -> None:
+    """The trace is sensitive: flipping the labels that are learned from changes it."""
+    target = _target()
+    flipped = dataclasses.replace(target, labelled=_flipped(target.labelled))
+    assert _trace(embed, TARGET_ONLY, "probe", target) != _trace(embed, TARGET_ONLY, "probe", flipped)
