@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-offline lint format types layers lock clean
+.PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
 	@echo "make test          lint, types, layer contract and all tests"
 	@echo "make test-offline  the tests that need no packaged model or data"
 	@echo "make format        rewrite the code in the house's format"
+	@echo "make bench-NAME    controls, leakage, startup: figures for docs/benchmarks.md"
 	@echo "make lock          resolve requirements.lock anew"
 
 $(READY): requirements.lock pyproject.toml
@@ -45,6 +46,10 @@ layers: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
+
+# Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
+bench-controls bench-leakage bench-startup: bench-%: $(READY)
+	$(BIN)/python -m benchmarks.$* $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.
 lock: $(READY)

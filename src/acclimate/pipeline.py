@@ -13,7 +13,6 @@ from acclimate.data import hygiene
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
 from acclimate.data.make import make_target
-from acclimate.data.packaged import packaged
 from acclimate.data.target import Target
 from acclimate.engine.storage import write_json, write_parquet, write_text
 from acclimate.errors import unknown_name
@@ -96,7 +95,8 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     source, target = _read(recipe)
     cleaned, target = hygiene.clean(source, target)
     assert cleaned is not None
-    notes = (*source.notes, *target.labelled.notes, *_hygiene_notes(target))
+    cleaned, foreign = _of_classes(cleaned, target.classes)
+    notes = (*source.notes, *target.labelled.notes, *_hygiene_notes(target), *foreign)
     for note in notes if announce else ():
         announce(note)  # type: ignore[misc]  # not None: the loop is empty then
     plan = Plan(
@@ -167,6 +167,17 @@ def _read(recipe: Recipe) -> tuple[Domain, Target]:
     return read_domain(recipe.source), target
 
 
+def _of_classes(source: Domain, classes: Sequence[str]) -> tuple[Domain, list[str]]:
+    """The source examples of the target's classes, and a note on the others; examples without a label stay, to be refused."""
+    others = sorted(set(source.classes) - set(classes))
+    if not others or len(others) == len(source.classes):
+        return source, []
+    rows = [row for row, label in enumerate(source.labels) if label not in others]
+    left_out = len(source) - len(rows)
+    note = f"left out {left_out} source examples of classes that the target does not have: {', '.join(others[:8])}"
+    return dataclasses.replace(source.take(rows), notes=source.notes), [note]
+
+
 def _share_or_domain(value: float | int | str, spec: TargetSpec) -> float | int | Domain:
     """A share or a count as it is; anything else is a file with the target's columns."""
     return read_domain(spec.model_copy(update={"path": value})) if isinstance(value, str) else value
@@ -175,11 +186,8 @@ def _share_or_domain(value: float | int | str, spec: TargetSpec) -> float | int 
 def read_domain(spec: DataSpec) -> Domain:
     """The examples that a part of a recipe names: files, a hub data set, or packaged data (``asset:icwsm4``)."""
     paths = (spec.path,) if isinstance(spec.path, str) else spec.path
-    if len(paths) == 1 and paths[0].startswith("asset:"):
-        domain = packaged(paths[0].removeprefix("asset:"))
-    else:
-        columns = {role: getattr(spec, role) for role in ("text", "label", "domain", "id", "weight")}
-        domain = load(list(paths), **columns, on_bad_row=spec.on_bad_row)
+    columns = {role: getattr(spec, role) for role in ("text", "label", "domain", "id", "weight")}
+    domain = load(paths[0] if len(paths) == 1 else list(paths), **columns, on_bad_row=spec.on_bad_row)
     return only_domains(domain, spec.domains) if spec.domains else domain
 
 

@@ -198,6 +198,10 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise _explain(name, [(tuple(e["loc"]), _message(e)) for e in error.errors()], lines) from error
+    except InputError as error:  # a training setting outside its range
+        raise InputError(
+            f"{name}, line {_tune_line(lines, error)}: {error.found}", expected=error.expected, fix=error.fix
+        ) from error
     problems = list(_method_problems(recipe))
     if problems:
         raise _explain(name, problems, lines)
@@ -230,6 +234,12 @@ def _explain(name: str, problems: list[tuple[Location, str]], lines: Mapping[Loc
     return InputError(found)
 
 
+def _tune_line(lines: Mapping[Location, int], error: InputError) -> int:
+    """The line of the training setting that an error names."""
+    named = [line for at, line in lines.items() if at[0] == "tune" and str(at[-1]) in error.found.split()]
+    return named[-1] if named else lines.get(("tune",), 1)
+
+
 def _message(error: Any) -> str:
     """One of pydantic's errors in our words, with the nearest valid key."""
     kind, location = error["type"], error["loc"]
@@ -238,7 +248,7 @@ def _message(error: Any) -> str:
         close = nearest(str(location[-1]), known)
         return "unknown key" + (f"; did you mean '{close}'?" if close else f"; known keys: {', '.join(sorted(known))}")
     if kind == "missing":
-        return "this key is missing"
+        return f"the key '{location[-1]}' is missing"
     found = f"found {error['input']!r}; " if not isinstance(error.get("input"), dict) else ""
     return found + str(error["msg"]).removeprefix("Value error, ")
 

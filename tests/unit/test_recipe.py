@@ -65,7 +65,7 @@ def test_every_mistake_is_told_at_once() -> None:
 
 
 def test_a_missing_part_is_named() -> None:
-    assert "target: this key is missing" in _message(GOOD.replace("target: {path: clinic.csv, labels: 50}\n", ""))
+    assert "the key 'target' is missing" in _message(GOOD.replace("target: {path: clinic.csv, labels: 50}\n", ""))
 
 
 def test_an_arm_cannot_both_select_and_take_all() -> None:

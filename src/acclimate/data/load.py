@@ -13,9 +13,12 @@ from acclimate.data.domain import Domain
 from acclimate.data.gather import gather
 from acclimate.data.locate import PathLike
 from acclimate.data.make import Share, make_target, parse_share, with_distinct_ids
+from acclimate.data.packaged import packaged
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 
+#: What packaged data sets are called by, as in ``asset:icwsm4/nyt``.
+ASSET = "asset:"
 Paths = PathLike | Sequence[PathLike]
 Named = Mapping[str, str | None]
 
@@ -33,7 +36,8 @@ def load(
 ) -> Domain:
     """Read examples from one or several files, patterns or hub data sets.
 
-    Formats: JSONL, JSON, CSV, TSV, Parquet, each also .gz, .zst, .bz2; ``hf:NAME[@config][:split]`` through ``datasets``.
+    Formats: JSONL, JSON, CSV, TSV, Parquet, each also .gz, .zst, .bz2; ``hf:NAME[@config][:split]`` through ``datasets``;
+    ``asset:NAME`` is a packaged data set (see :mod:`acclimate.data.packaged`).
 
     Args:
         path: a path, a pattern (``pool/*.jsonl.zst``), ``hf:NAME``, or a list of them.
@@ -116,6 +120,9 @@ def target(
 
 def _load(path: Paths, named: Named, name: str | None, on_bad_row: OnBadRow, *, labelled: bool = True) -> Domain:
     """Gather files, give their columns a meaning, check every row. Without ``labelled``, a label column is dropped unread."""
+    if isinstance(path, str) and path.startswith(ASSET):
+        domain = packaged(path.removeprefix(ASSET))
+        return domain if labelled else domain.without_labels()
     bad_rows = BadRows(on_bad_row)
     rows = gather(path, bad_rows)
     if not labelled and named["label"] not in rows.table.column_names:

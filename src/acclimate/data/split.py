@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from acclimate.data.domain import Domain
 from acclimate.errors import InputError
@@ -18,6 +17,8 @@ def stratified_draw(domain: Domain, count: int, seed: int) -> tuple[Indices, Ind
     Raises:
         InputError: fewer rows than ``count``, fewer drawn or left than classes, or a class with a single row.
     """
+    from sklearn.model_selection import train_test_split  # a second to import: not on the way of reading files
+
     rows = np.arange(len(domain), dtype=np.int64)
     if not 0 < count < len(domain):
         raise InputError(
@@ -42,6 +43,8 @@ def k_folds(domain: Domain, k: int, seed: int) -> list[tuple[Indices, Indices]]:
     Raises:
         InputError: a class has fewer than ``k`` examples.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     labels = domain.labels
     fewest = min((labels.count(name) for name in domain.classes), default=0)
     if k < 2 or fewest < k:

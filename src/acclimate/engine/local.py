@@ -51,9 +51,7 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_order(
-    pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], limit: int
-) -> Iterator[Result]:
+def _in_order(pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Iterator[Result]:
     waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))

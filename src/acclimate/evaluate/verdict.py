@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from acclimate.evaluate.bootstrap import bootstrap_interval
 from acclimate.evaluate.intervals import difference_interval
 from acclimate.evaluate.tests import holm, mcnemar, wilcoxon_signed_rank
 
@@ -28,6 +29,7 @@ class Comparison:
         test: which test: ``mcnemar`` (one seed) or ``wilcoxon`` (several).
         items, seeds: how many.
         verdict: see :func:`verdict`.
+        bootstrap: the pigeonhole bootstrap's 95% interval over items × seeds, a second opinion that decides nothing.
     """
 
     arm: str
@@ -41,6 +43,7 @@ class Comparison:
     items: int
     seeds: int
     verdict: Verdict
+    bootstrap: tuple[float, float] | None = None
 
 
 #: Items ``(n,)`` (names or codes), seeds ``(n,)`` and difference of correctness ``(n,)`` in {-1, 0, 1}, one row per item and seed.
@@ -96,6 +99,7 @@ def verdicts(pairs: Mapping[str, Paired], control: str) -> list[Comparison]:
 
 def _uncorrected(arm: str, control: str, items: ArrayLike, seeds: ArrayLike, difference: ArrayLike) -> Comparison:
     interval = difference_interval(items, seeds, difference)
+    second = bootstrap_interval(items, seeds, difference)
     repetitions = len(np.unique(np.asarray(seeds)))
     p = mcnemar(difference) if repetitions == 1 else wilcoxon_signed_rank(items, difference)
     return Comparison(
@@ -110,4 +114,5 @@ def _uncorrected(arm: str, control: str, items: ArrayLike, seeds: ArrayLike, dif
         items=len(np.unique(np.asarray(items))),
         seeds=repetitions,
         verdict=verdict(interval.low, interval.high, p),
+        bootstrap=(second.low, second.high),
     )

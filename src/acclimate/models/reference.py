@@ -10,6 +10,7 @@ import functools
 import re
 from pathlib import Path
 
+from acclimate.data.assets import fetch
 from acclimate.engine.storage import content_hash, file_hash
 from acclimate.errors import InputError, RunError
 
@@ -42,8 +43,6 @@ def resolve(name: str) -> ModelReference:
         RunError: it has to be downloaded and that failed.
     """
     if name.startswith("asset:"):
-        from acclimate.data.assets import fetch
-
         folder = fetch(name.removeprefix("asset:"))
         return ModelReference(name, str(folder), _folder_fingerprint(name, folder))
     folder = Path.home() / name[2:] if name.startswith("~/") else Path(name)

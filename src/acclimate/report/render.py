@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from acclimate.engine.storage import write_text
-from acclimate.errors import unknown_name
+from acclimate.errors import InputError
 from acclimate.report import wording
 from acclimate.report.figures import ticks
 from acclimate.report.sections import arms, gap, provenance, selection
@@ -38,7 +38,9 @@ def write_report(outcome: Outcome, path: str | Path, language: Language = "en") 
 def render_report(outcome: Outcome, language: Language = "en") -> str:
     """The page as text; equal outcomes give equal bytes. Raises :class:`InputError` for an unknown language."""
     if language not in LANGUAGES:
-        raise unknown_name("report language", language, LANGUAGES)
+        raise InputError(
+            f"Unknown report language '{language}'", expected=" or ".join(LANGUAGES), fix="choose en (English) or zh (Chinese)"
+        )
     words = Words(language)
     tables = arms.tables(outcome)
     return (

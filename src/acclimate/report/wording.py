@@ -50,6 +50,10 @@ class Words:
             return self("control.random", budget=name.removeprefix("random "))
         return self.known(f"control.{name}", name)
 
+    def seeds(self, count: int) -> Markup:
+        """How many seeds, in words."""
+        return self("unit.seed" if count == 1 else "unit.seeds", count=count)
+
     def duration(self, seconds: float) -> Markup:
         """Seconds with the unit that reads best."""
         if seconds < 2 * _MINUTE:

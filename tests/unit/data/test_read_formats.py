@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.load import load
@@ -34,6 +34,7 @@ def test_every_format_and_compression_round_trips(tmp_path: Path, kind: str, com
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=50, deadline=None)
 @given(rows=st.lists(st.tuples(texts, texts), min_size=1, max_size=5))
 def test_random_unicode_survives_writing_and_reading(tmp_path_factory: pytest.TempPathFactory, kind: str, rows: list) -> None:
     file = tmp_path_factory.mktemp("round") / f"rows.{kind}"

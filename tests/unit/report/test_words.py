@@ -2,9 +2,11 @@
 
 import re
 import string
+from pathlib import Path
 
 import pytest
 
+import acclimate.report
 from acclimate.report.wording import Words, load_messages, p_value, percent, points, significant, size
 
 ENGLISH, CHINESE = load_messages("en"), load_messages("zh")
@@ -67,3 +69,12 @@ def test_controls_have_words_and_arms_keep_their_names():
 )
 def test_numbers_read_well(found, expected):
     assert found == expected
+
+
+def test_every_message_is_used():
+    package = Path(acclimate.report.__file__).parent
+    sources = "\n".join(path.read_text(encoding="utf-8") for kind in ("*.py", "*.j2") for path in sorted(package.rglob(kind)))
+    # Keys put together from the name of a task, a verdict, a metric, ...
+    families = "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce"
+    made = tuple(f"{family}." for family in families.split())
+    assert [key for key in ENGLISH if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", sources)] == []

@@ -26,8 +26,6 @@ def test_equal_arms_are_equal_and_hash_alike() -> None:
 
 
 def test_one_line_says_what_an_arm_does() -> None:
-    arm = Arm(
-        "selected", select=Method("dsir"), budget="20%", augment=(Method("eda", settings({"times": 4})),), target_weight=5
-    )
+    arm = Arm("selected", select=Method("dsir"), budget="20%", augment=(Method("eda", settings({"times": 4})),), target_weight=5)
     assert str(arm) == "dsir 20% + target×5 + eda(times=4)"
     assert [str(c) for c in (TARGET_ONLY, SOURCE_ONLY, EVERYTHING)] == ["target", "all source", "all source + target"]

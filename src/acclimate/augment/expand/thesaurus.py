@@ -16,6 +16,9 @@ _SOURCES: dict[str, tuple[re.Pattern[str], Callable[[], Mapping[str, tuple[str, 
 }
 
 
+_CILIN_NOTE = "Chinese synonyms come from the cilin list, made for research and of unclear licence; synonyms: none does without"
+
+
 class Thesaurus:
     """Synonyms of single words, without those that would change more than the wording.
 
@@ -51,6 +54,7 @@ def sources_for(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
             try:
                 load()
                 available.append(name)
+                notes += [_CILIN_NOTE] if name == "cilin" else []
             except AcclimateError as error:
                 notes.append(f"no synonyms from {name}, so its words are only swapped and deleted: {error.found}")
         if not waiting:

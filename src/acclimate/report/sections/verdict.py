@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from acclimate.evaluate.verdict import Comparison
+from acclimate.report.figures import Scale, extent
 from acclimate.report.wording import Words, isolated, p_value, points, size
 from acclimate.strategy.outcome import ArmResult, Outcome
 
@@ -29,7 +30,8 @@ class Verdict:
     why: Markup
     cautions: list[Markup]
     further: list[Markup]
-    shown: ArmResult | None
+    shown: Comparison | None
+    scale: Scale
 
 
 def verdict(outcome: Outcome, words: Words) -> Verdict:
@@ -48,7 +50,8 @@ def verdict(outcome: Outcome, words: Words) -> Verdict:
         why=_why(outcome.reason, words),
         cautions=_cautions(outcome, arm, adapts, compared, words),
         further=_further(outcome, words),
-        shown=shown if compared else None,
+        shown=compared,
+        scale=Scale(*extent([100 * compared.low, 100 * compared.high] if compared else []), 4, 196),
     )
 
 
@@ -92,7 +95,7 @@ def _evidence(shown: ArmResult, words: Words) -> Markup:
         "verdict.evidence",
         fidelity=words(f"fidelity.{shown.fidelity}"),
         long=words(f"fidelity.{shown.fidelity}_long"),
-        seeds=shown.comparison.seeds,
+        seeds=words.seeds(shown.comparison.seeds),
         items=f"{shown.comparison.items:,}",
     )
 
@@ -116,7 +119,7 @@ def _cautions(outcome: Outcome, arm: str, adapts: bool, compared: Comparison | N
     found = {r.fidelity: r.comparison.verdict for r in outcome.results if r.name == arm and r.comparison}
     if len(found) == 2 and found["probe"] != found["fine-tune"]:
         names = {"probe": words(f"pill.{SLUG[found['probe']]}"), "fine_tune": words(f"pill.{SLUG[found['fine-tune']]}")}
-        cautions.append(words("verdict.confirmed.no", **names))
+        cautions.append(words("verdict.disagree", **names))
     return cautions
 
 

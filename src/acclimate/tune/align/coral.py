@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from acclimate.errors import RunError
-from acclimate.features.kernels import coral_distance
-from acclimate.models.objective import Batch, Classifier, Outputs
+
+if TYPE_CHECKING:  # recipes and listings read the names and settings of objectives without loading torch
+    from torch import Tensor
+
+    from acclimate.models.objective import Batch, Classifier, Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Coral:
 
     def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
         """The distance for one batch; 0 where one side is a single example, which has no covariance."""
+        from acclimate.features.kernels import coral_distance
+
         if batch.unlabelled is None:
             raise RunError("coral was handed no unlabelled batch", expected="Batch.unlabelled, as needs_unlabelled asks")
         labelled = outputs.representation
