@@ -53,7 +53,7 @@ _PLACES = {
     "tune": "acclimate.tune.run",
 }
 
-__all__ = [*_PLACES, "__version__"]  # noqa: PLE0604
+__all__ = [*_PLACES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -69,9 +69,12 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps the verbs. ``acclimate.select`` is a package *and* the public verb ``ac.select``: importing a sub-package makes Python set
-    it as an attribute here, which would hide the verb of the same name. The sub-package stays importable as ever
-    (``from acclimate.select.budget import Budget``)."""
+    """Keeps the verbs.
+
+    ``acclimate.select`` is a package *and* the public verb ``ac.select``. Importing a sub-package makes Python set it as an
+    attribute here, and that would hide the verb of the same name. The sub-package stays importable as ever, by
+    ``from acclimate.select.budget import Budget``.
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _PLACES and isinstance(value, ModuleType):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class AcclimateError(Exception):
@@ -30,6 +31,16 @@ class AcclimateError(Exception):
         if fix:
             parts.append(f"Fix: {fix}.")
         super().__init__(" ".join(parts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process borders whole: the constructor of a subclass may take other arguments."""
+        return _restored, (type(self), self.found, self.expected, self.fix)
+
+
+def _restored(kind: type[AcclimateError], found: str, expected: str, fix: str) -> AcclimateError:
+    error = kind.__new__(kind)
+    AcclimateError.__init__(error, found, expected=expected, fix=fix)
+    return error
 
 
 class RunError(AcclimateError):

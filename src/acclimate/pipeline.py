@@ -14,6 +14,7 @@ from acclimate.data.domain import Domain
 from acclimate.data.load import load
 from acclimate.data.make import make_target
 from acclimate.data.target import Target
+from acclimate.engine.local import cores
 from acclimate.engine.storage import write_json, write_parquet, write_text
 from acclimate.errors import unknown_name
 from acclimate.features.embeddings import Embedder
@@ -112,7 +113,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
         confirm_seeds=recipe.confirm.seeds,
         confirm_all=recipe.confirm.all_arms,
         tune=recipe.tune,
-        workers=recipe.workers,
+        workers=recipe.workers or cores(),
     )
     plan.check()
     return Job(recipe, plan, Embedder(recipe.model), notes)
@@ -126,7 +127,7 @@ def _compare(job: Job, folder: RunFolder) -> Outcome:
     folder.log("start", recipe=plan.name, arms=[arm.name for arm in plan.all_arms])
     measured_gap = gap(plan.source, plan.target, embed=job.embed)
     bench = job.bench(folder)
-    measured = measure(plan, bench, folder.step)
+    measured = measure(plan, bench, folder)
     outcome = assemble(plan, measured, bench, measured_gap, job.notes, facts)
     _keep(folder, outcome, measured)
     write_report(outcome, folder.path / "report.html", job.recipe.report.language)

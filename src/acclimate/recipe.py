@@ -119,7 +119,7 @@ class Recipe(Spec):
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
     report: ReportSpec = ReportSpec()
-    workers: int = Field(default=1, ge=1)
+    workers: int | None = Field(default=None, ge=1, description="processes; one per core where not given")
 
     @field_validator("arms")
     @classmethod

@@ -1,4 +1,4 @@
-"""No method sees a label that it must not: corrupting it leaves what is chosen, made, trained and predicted as it was, byte for byte."""
+"""No method sees a label that it must not: corrupting it changes no byte of what is chosen, made, trained and predicted."""
 
 from __future__ import annotations
 

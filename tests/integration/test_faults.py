@@ -59,7 +59,9 @@ def _start(recipe: Path, out: Path) -> int:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    files = [file for name in SAME for file in ([folder / name] if (folder / name).is_file() else sorted((folder / name).rglob("*")))]
+    files = [
+        file for name in SAME for file in ([folder / name] if (folder / name).is_file() else sorted((folder / name).rglob("*")))
+    ]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
 
 

@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 
+from acclimate.engine.local import cores
 from acclimate.engine.storage import cache_home
 
 #: Optional packages: import name, extra that brings it, what it is for.
@@ -41,7 +42,7 @@ def _machine() -> list[Finding]:
     room = _finding("disk", "ok", f"{free:.0f} GiB free") if free > _ROOM_GIB else _no_room(free)
     return [
         _finding("python", "ok", f"{platform.python_version()} at {sys.executable}"),
-        _finding("processors", "ok", f"{len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count()}"),
+        _finding("processors", "ok", str(cores())),
         _device(),
         room,
     ]

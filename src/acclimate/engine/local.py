@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from acclimate.errors import InputError, RunError
@@ -16,13 +15,16 @@ Result = TypeVar("Result")
 
 #: How many items per worker may be waiting or running at once: enough to keep workers busy, few enough to keep memory flat.
 _IN_FLIGHT_PER_WORKER = 3
+#: Seconds between two looks at whether the parent process still lives.
+_WATCH_SECONDS = 0.25
 
 
 def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int = 1) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, in order.
 
-    With several workers, ``function`` and the items must be picklable; items are read only as fast as results are taken, so memory does
-    not grow with the input. An exception of ``function`` is raised here, and the rest is cancelled.
+    With several workers, ``function`` and the items must be picklable; items are read only as fast as results are taken, so memory
+    does not grow with the input. Each worker uses one thread, so that as many workers as cores share a machine well. An exception
+    of ``function`` is raised here; the rest is given up. A worker ends soon after this process does, even when it is killed.
 
     Raises:
         InputError: ``workers`` is less than 1.
@@ -36,26 +38,42 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
     if workers == 1:
         yield from map(function, items)
         return
-    # "spawn": a forked child of a process with running threads (torch, Arrow) can deadlock.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    parent = os.getpid()
+    # loky: its workers do not import the caller's script again, and one that dies is noticed.
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch=workers * _IN_FLIGHT_PER_WORKER)
         try:
-            yield from _in_order(pool, function, items, limit=workers * _IN_FLIGHT_PER_WORKER)
-        except BrokenProcessPool as error:
+            yield from pool(delayed(_in_worker)(function, item, parent) for item in items)
+        except TerminatedWorkerError as error:
             raise RunError(
                 "A worker process died",
                 expected="workers that stay alive until their work is done",
                 fix="use fewer workers if memory is short, then start again: what was finished is kept",
             ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_order(pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) >= limit:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _in_worker(function: Callable[[Item], Result], item: Item, parent: int) -> Result:
+    _end_with(parent)
+    return function(item)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent is gone: work that nobody waits for must not write into a folder that is in use again."""
+    name = f"acclimate-watch-{parent}"
+    if os.getpid() == parent or any(thread.name == name for thread in threading.enumerate()):
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name=name, daemon=True).start()
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

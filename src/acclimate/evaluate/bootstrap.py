@@ -13,8 +13,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Percentile interval of the mean difference; items and seeds are resampled independently of each other (Owen 2007, section 3).
 
-    Use beside :func:`acclimate.evaluate.intervals.difference_interval`, as a check that needs no model of the variance. Do not decide
-    by it: with three to five seeds it is too narrow where seeds disagree and too wide where they agree (the table there).
+    Use beside :func:`acclimate.evaluate.intervals.difference_interval`, as a check that needs no model of the variance. Do not
+    decide by it: with three to five seeds it is too narrow where seeds disagree and too wide where they agree (the table there).
 
     Args:
         item, seed: ``(n,)`` names or codes; pairs may be missing, as when every seed validates on its own items.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class Embedder:
         space = content_hash("mean-pooled", VERSION, self.reference.fingerprint, max_length)
         self.cache = VectorCache(folder, space)
         self._encoder: Encoder | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Goes to another process without the loaded model, which that process loads if it needs it."""
+        return {**self.__dict__, "_encoder": None}
 
     @property
     def dim(self) -> int:

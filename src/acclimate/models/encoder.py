@@ -3,7 +3,7 @@
 Floating-point sums depend on the order of their terms, and libraries choose that order by the *shape* of a batch. Every forward
 pass here therefore has one of a few fixed shapes: exactly ``ROWS`` rows, and a length padded up to a multiple of ``STEP`` tokens
 that the text's own length decides. A row's arithmetic is then the same whoever its batch mates are. The price: a request for a few
-texts computes up to 31 dummy rows beside them, so ask for many texts at once.
+texts computes up to 15 dummy rows beside each length, so ask for many texts at once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from acclimate.models.loading import load_pretrained, quiet
 from acclimate.models.pooling import mean_pool
 from acclimate.models.reference import ModelReference, resolve
 
-#: Rows of every forward pass. Measured on 2 cores with MiniLM: 16 to 64 rows are equally fast; 32 wastes little on remainders.
-ROWS = 32
-#: Lengths are padded up to a multiple of this many tokens.
-STEP = 16
-#: Texts that are tokenised and grouped by length together; bounds memory and keeps remainders under 2% of the work.
+#: Rows of every forward pass, and the step of its length in tokens. Counted on 19,459 short texts: 1.17 times the tokens that no
+#: padding at all would take, 1.8 times on 200 of them (32 rows and steps of 16: 1.35 and 2.5 times).
+ROWS = 16
+STEP = 8
+#: Texts that are tokenised and grouped by length together; bounds memory, and keeps dummy rows under some 2% of the work.
 WINDOW = 16_384
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
+from acclimate.engine.local import map_ordered
 from acclimate.engine.progress import track
+from acclimate.errors import RunError
 from acclimate.evaluate.verdict import Comparison, verdicts
 from acclimate.strategy.arms import Arm
 from acclimate.strategy.evidence import Unit
 from acclimate.strategy.outcome import ArmResult, Fidelity
 from acclimate.strategy.plan import Plan
+from acclimate.strategy.run_folder import RunFolder
 from acclimate.strategy.units import Bench
-
-#: Keeps a finished unit's table under a key, or makes it (``RunFolder.step``).
-Step = Callable[[str, Callable[[], pa.Table]], pa.Table]
 
 #: An arm's units, one per seed.
 Runs = Mapping[str, Sequence[Unit]]
@@ -44,36 +44,57 @@ class Measured:
                 yield from units
 
 
-def measure(plan: Plan, bench: Bench, step: Step) -> Measured:
+def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
     """Carry out every unit that is missing.
 
     Every arm and control is screened on the probe with every seed; validation alone chooses the best arm and the best control, and
     these two (or all, with ``confirm_all``) are fine-tuned.
     """
     arms = plan.all_arms
-    probe = _runs(bench, arms, "probe", plan.seeds, step)
+    probe = _runs(bench, arms, "probe", plan.seeds, folder)
     best_arm = _best([arm for arm in arms if not arm.is_control], probe)
     best_control = _best([arm for arm in arms if arm.is_control], probe)
     units: dict[Fidelity, Runs] = {"probe": probe}
     if plan.confirm_seeds:
         chosen = [arm for arm in arms if plan.confirm_all or arm.name in (best_arm, best_control)]
-        units["fine-tune"] = _runs(bench, chosen, "fine-tune", plan.confirm_seeds, step)
+        units["fine-tune"] = _runs(bench, chosen, "fine-tune", plan.confirm_seeds, folder)
     return Measured(units, best_arm, best_control)
 
 
-def _runs(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, step: Step) -> Runs:
-    """Seed by seed, so that arms which share a selection or an expansion meet it while it is remembered."""
-    done: dict[str, list[Unit]] = {arm.name: [] for arm in arms}
-    work = [(seed, arm) for seed in range(seeds) for arm in arms]
-    label = "screening on frozen features" if fidelity == "probe" else "fine-tuning"
-    for seed, arm in track(work, label):
-        table = step(bench.key(arm, fidelity, seed), partial(_table, bench, arm, fidelity, seed))
-        done[arm.name].append(Unit.from_table(table))
-    return done
+def _runs(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, folder: RunFolder) -> Runs:
+    """The missing units in parallel, then all of them from the folder.
+
+    A seed's probes go to one worker together: arms that share a selection or an expansion meet it while it is remembered.
+    """
+    keys = {(arm.name, seed): bench.key(arm, fidelity, seed) for arm in arms for seed in range(seeds)}
+    missing = [(seed, arm) for seed in range(seeds) for arm in arms if folder.read_step(keys[arm.name, seed]) is None]
+    if fidelity == "probe":
+        batches = [(seed, [arm for s, arm in missing if s == seed]) for seed in dict.fromkeys(seed for seed, _ in missing)]
+    else:
+        batches = [(seed, [arm]) for seed, arm in missing]
+    label = "screening on frozen features, seed by seed" if fidelity == "probe" else "fine-tuning"
+    work = partial(_carry_out, bench, fidelity, folder)
+    workers = max(1, min(bench.plan.workers, len(batches)))
+    for _ in track(map_ordered(work, batches, workers), label, total=len(batches)):
+        pass
+    return {arm.name: [_unit(folder, keys[arm.name, seed]) for seed in range(seeds)] for arm in arms}
+
+
+def _carry_out(bench: Bench, fidelity: Fidelity, folder: RunFolder, batch: tuple[int, Sequence[Arm]]) -> None:
+    seed, arms = batch
+    for arm in arms:
+        folder.step(bench.key(arm, fidelity, seed), partial(_table, bench, arm, fidelity, seed))
 
 
 def _table(bench: Bench, arm: Arm, fidelity: Fidelity, seed: int) -> pa.Table:
     return bench.carry_out(arm, fidelity, seed).to_table()
+
+
+def _unit(folder: RunFolder, key: str) -> Unit:
+    table = folder.read_step(key)
+    if table is None:
+        raise RunError(f"The step {key} of '{folder.path}' is gone", fix="do not empty a run folder while it runs; start again")
+    return Unit.from_table(table)
 
 
 def _best(arms: Sequence[Arm], probe: Runs) -> str:

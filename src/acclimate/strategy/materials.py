@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,6 +20,9 @@ from acclimate.select.run import select
 from acclimate.strategy.arms import Arm, Method
 
 Made = TypeVar("Made")
+
+#: Products kept: a seed's selections and expansions over its folds, for a handful of arms.
+_REMEMBERED = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,11 +58,10 @@ class Workshop:
     Every product depends on its inputs' content and the seed alone, so remembering it changes no result.
     """
 
-    def __init__(self, source: Domain, embed: Embed, workers: int = 1) -> None:
+    def __init__(self, source: Domain, embed: Embed) -> None:
         self.source = source
         self._embed = embed
-        self._workers = workers
-        self._made: dict[str, tuple[object, float]] = {}
+        self._made: OrderedDict[str, tuple[object, float]] = OrderedDict()
 
     def material(self, arm: Arm, view: Target, seed: int) -> Material:
         """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""
@@ -91,13 +94,13 @@ class Workshop:
 
     def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
         key = content_hash("augment", str(method), examples.fingerprint, seed)
-        return self._once(
-            key, lambda: augment(examples, method=method.name, seed=seed, workers=self._workers, **dict(method.settings))
-        )
+        return self._once(key, lambda: augment(examples, method=method.name, seed=seed, **dict(method.settings)))
 
     def _once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
         if key not in self._made:
             started = time.perf_counter()
             made = make()
             self._made[key] = (made, time.perf_counter() - started)
+            if len(self._made) > _REMEMBERED:
+                self._made.popitem(last=False)
         return self._made[key]  # type: ignore[return-value]  # the key names the kind of product

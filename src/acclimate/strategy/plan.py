@@ -27,7 +27,7 @@ class Plan:
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
-        workers: processes for augmentation.
+        workers: processes among which the units of work are shared; results do not depend on it.
     """
 
     source: Domain

@@ -65,15 +65,24 @@ class RunFolder:
 
     def step(self, key: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The table of a unit of work: read if it is there, else made and kept."""
-        place = self.path / "steps" / f"{key}.parquet"
-        if place.exists():
-            with contextlib.suppress(pa.ArrowInvalid):  # a file damaged from outside is made anew
-                return pq.read_table(place)
+        table = self.read_step(key)
+        if table is not None:
+            return table
         started = time.perf_counter()
         table = make()
-        write_parquet(place, table)
+        write_parquet(self._place(key), table)
         self.log("step", key=key, rows=table.num_rows, seconds=round(time.perf_counter() - started, 3))
         return table
+
+    def read_step(self, key: str) -> pa.Table | None:
+        """The table of a finished unit; None where it is missing, or damaged from outside."""
+        try:
+            return pq.read_table(self._place(key))
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return None
+
+    def _place(self, key: str) -> Path:
+        return self.path / "steps" / f"{key}.parquet"
 
     def log(self, event: str, **figures: Any) -> None:
         """Append one line to ``log.jsonl``."""

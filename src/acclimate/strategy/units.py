@@ -16,6 +16,7 @@ from acclimate.augment.mix.mixup import mix_rows
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
+from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
 from acclimate.features.base import Embed
 from acclimate.strategy.arms import Arm
@@ -36,7 +37,7 @@ class Bench:
     def __init__(self, plan: Plan, embed: Embed, model_fingerprint: str, checkpoints: Path | None) -> None:
         self.plan = plan
         self.embed = embed
-        self.workshop = Workshop(plan.source, embed, plan.workers)
+        self.workshop = Workshop(plan.source, embed)
         self._fingerprint = model_fingerprint
         self._checkpoints = checkpoints
 
@@ -51,7 +52,11 @@ class Bench:
         )
 
     def carry_out(self, arm: Arm, fidelity: Fidelity, seed: int) -> Unit:
-        """Select, augment, train, predict and measure."""
+        """Select, augment, train, predict and measure; on one thread, so that the bytes do not depend on how many are free."""
+        with one_thread():
+            return self._carry_out(arm, fidelity, seed)
+
+    def _carry_out(self, arm: Arm, fidelity: Fidelity, seed: int) -> Unit:
         view = self.plan.target.draw(self.plan.labels, seed)
         material = self.workshop.material(arm, view, seed)
         ledger = Ledger()
@@ -74,8 +79,9 @@ class Bench:
         return self.workshop.material(arm, self.plan.target.draw(self.plan.labels, 0), 0)
 
     def keep(self, arm: Arm, folder: Path) -> None:
-        """Fine-tune an arm with the first seed and save the model."""
-        self._fine_tuned(arm, self.first_material(arm), seed=0).save(folder)
+        """Fine-tune an arm with the first seed, as its unit did, and save the model."""
+        with one_thread():
+            self._fine_tuned(arm, self.first_material(arm), seed=0).save(folder)
 
     def _facts(
         self, arm: Arm, fidelity: Fidelity, seed: int, material: Material, parts: Mapping[str, list[Scores]]

@@ -17,11 +17,16 @@ from acclimate.errors import RunError
 def test_a_failure_while_writing_leaves_the_old_file_and_no_remains(tmp_path: Path) -> None:
     place = tmp_path / "file.txt"
     place.write_text("old")
-    with pytest.raises(ValueError, match="stop"), atomic_path(place) as temporary:
-        temporary.write_text("half")
-        raise ValueError("stop")
+
+    def fail_half_way() -> None:
+        with atomic_path(place) as temporary:
+            temporary.write_text("half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail_half_way()
     assert place.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
 
 
 def test_a_folder_that_cannot_be_written_gives_one_clear_error(tmp_path: Path) -> None:
