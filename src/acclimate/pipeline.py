@@ -125,10 +125,12 @@ def _compare(job: Job, folder: RunFolder) -> Outcome:
     write_text(folder.path / "recipe.yaml", job.recipe.to_yaml())
     write_json(folder.path / "manifest.json", facts)
     folder.log("start", recipe=plan.name, arms=[arm.name for arm in plan.all_arms])
-    measured_gap = gap(plan.source, plan.target, embed=job.embed)
     bench = job.bench(folder)
+    bench.warm()
+    measured_gap = gap(plan.source, plan.target, embed=job.embed)
     measured = measure(plan, bench, folder)
-    outcome = assemble(plan, measured, bench, measured_gap, job.notes, facts)
+    notes = (*job.notes, *measured_gap.notes, *_truncation_notes(job.embed))
+    outcome = assemble(plan, measured, bench, measured_gap, notes, facts)
     _keep(folder, outcome, measured)
     write_report(outcome, folder.path / "report.html", job.recipe.report.language)
     folder.log("done", recommended=outcome.recommended)
@@ -222,6 +224,11 @@ def _arm(spec: ArmSpec) -> Arm:
 
 def _method(spec: MethodSpec) -> Method:
     return Method(spec.method, settings(spec.settings))
+
+
+def _truncation_notes(embed: Embedder) -> list[str]:
+    cut = embed.truncated
+    return [f"{cut} texts are longer than {embed.max_length} tokens; the rest of them was not read"] if cut else []
 
 
 def _hygiene_notes(target: Target) -> list[str]:

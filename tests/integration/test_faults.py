@@ -26,6 +26,7 @@ arms:
   - augment: [{{method: eda, times: 1, synonyms: none}}, {{method: mixup}}]
 seeds: 2
 confirm: {{seeds: 2, all_arms: true}}
+workers: 1
 tune: {{steps: 6, batch_size: 4, checkpoint_every: 2, lr: 1.0e-3}}
 """
 #: Everything that must come out the same; costs and logs hold measured seconds.
@@ -58,7 +59,7 @@ def _start(recipe: Path, out: Path) -> int:
         os._exit(code)
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def contents(folder: Path) -> dict[str, bytes]:
     files = [
         file for name in SAME for file in ([folder / name] if (folder / name).is_file() else sorted((folder / name).rglob("*")))
     ]
@@ -85,7 +86,7 @@ def test_twenty_kills_at_random_moments_change_no_byte(recipe: Path, tmp_path: P
         else:  # it finished before the signal: begin again, so that every kill hits work in progress
             _forget(out)
     assert os.waitpid(_start(recipe, out), 0)[1] == 0
-    assert _contents(out) == _contents(tmp_path / "calm" / "run")
+    assert contents(out) == contents(tmp_path / "calm" / "run")
     assert not list(out.rglob("*.part"))
     assert pq.read_table(out / "evidence.parquet").num_rows > 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
@@ -41,16 +43,17 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
         raise typer.Exit
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; every foreseen failure is one message and a documented exit code, never a traceback."""
     try:
-        app()
+        app(arguments)
     except AcclimateError as error:
         note(f"acclimate: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         note("acclimate: interrupted. What was finished is kept; the same command continues from there.")
         sys.exit(3)
+    sys.exit(0)
 
 
 if __name__ == "__main__":

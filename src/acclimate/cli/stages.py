@@ -59,12 +59,14 @@ def gap(
 
     pool = read_source(source, on_bad_row, text=text, label=label, domain=domain)
     wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
-    names = tuple(methods.split(",")) if methods else tuple(METHODS)
+    names = methods.split(",") if methods else None
     if dry_run:
-        say(f"would measure {', '.join(names)} between {len(pool)} source and {len(wanted.inputs)} target examples")
+        say(f"would measure {', '.join(names or METHODS)} between {len(pool)} source and {len(wanted.inputs)} target examples")
         return
     with show():
         report = measure(pool, wanted, methods=names, model=model, seed=seed)
+    for line in report.notes:
+        note(line)
     if json:
         print_json(report.to_dict())
         return

@@ -115,6 +115,19 @@ class VectorCache:
             )
         return np.asarray(table[inverse], dtype=np.float32)
 
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The distinct texts that have no vector yet, in order."""
+        distinct = list(dict.fromkeys(texts))
+        self._find_shards()
+        index = self._indexed()
+        known = np.isin(text_keys(distinct), index.keys)
+        return [text for text, here in zip(distinct, known, strict=True) if not here]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can see what is added."""
+        return self._folder is not None
+
     def _gather(self, keys: Keys) -> tuple[Vectors | None, NDArray[np.int64]]:
         """Known vectors of ``keys``, ``(n, d)`` (None where none is known), and the positions of the unknown ones."""
         index = self._indexed()

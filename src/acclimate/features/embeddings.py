@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.engine.local import map_ordered
 from acclimate.engine.progress import track
 from acclimate.engine.storage import cache_home, content_hash
 from acclimate.features.cache import VectorCache
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
 
 #: Raised when the way in which vectors are computed changes, so that old ones are not mistaken for new ones.
 VERSION = 1
+#: Fewer texts than this are not worth starting processes for.
+SHARE_FROM = 2_048
+#: A few chunks each even out workers of different speed; each costs loading the model.
+CHUNKS_PER_WORKER = 3
+
+
+def _warm_chunk(embedder: Embedder, texts: Sequence[str]) -> int:
+    """Embed some texts in a worker; returns how many were cut off."""
+    embedder(texts)
+    return embedder.truncated
 
 
 class Embedder:
@@ -51,6 +63,7 @@ class Embedder:
         space = content_hash("mean-pooled", VERSION, self.reference.fingerprint, max_length)
         self.cache = VectorCache(folder, space)
         self._encoder: Encoder | None = None
+        self.cut_elsewhere = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Goes to another process without the loaded model, which that process loads if it needs it."""
@@ -63,8 +76,8 @@ class Embedder:
 
     @property
     def truncated(self) -> int:
-        """How many of the texts computed by this object were longer than ``max_length``."""
-        return self._encoder.truncated if self._encoder is not None else 0
+        """How many of the texts computed for this object were longer than ``max_length``."""
+        return self.cut_elsewhere + (self._encoder.truncated if self._encoder is not None else 0)
 
     @property
     def encoder(self) -> Encoder:
@@ -80,6 +93,17 @@ class Embedder:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
         return self.cache.vectors(texts, self._compute)
+
+    def warm(self, texts: Sequence[str], workers: int = 1) -> None:
+        """Compute the vectors that are missing, shared among processes where the cache is on disk."""
+        absent = sorted(self.cache.missing(texts), key=lambda text: (len(text), text))  # like lengths together: less padding
+        if workers == 1 or not self.cache.is_shared or len(absent) < SHARE_FROM:
+            self(absent)
+            return
+        size = -(-len(absent) // (workers * CHUNKS_PER_WORKER))
+        chunks = [absent[start : start + size] for start in range(0, len(absent), size)]
+        cut = track(map_ordered(partial(_warm_chunk, self), chunks, workers), "Embedding, part by part", total=len(chunks))
+        self.cut_elsewhere += sum(cut)
 
     def _compute(self, texts: Sequence[str]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         return track(self.encoder.stream(texts), "Embedding", total=len(texts))

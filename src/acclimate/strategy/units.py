@@ -18,7 +18,7 @@ from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
-from acclimate.features.base import Embed
+from acclimate.features.embeddings import Embedder
 from acclimate.strategy.arms import Arm
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
@@ -34,12 +34,19 @@ from acclimate.tune.trainer import fine_tune
 class Bench:
     """Everything units share: the plan, the workshop and the embedding."""
 
-    def __init__(self, plan: Plan, embed: Embed, model_fingerprint: str, checkpoints: Path | None) -> None:
+    def __init__(self, plan: Plan, embed: Embedder, model_fingerprint: str, checkpoints: Path | None) -> None:
         self.plan = plan
         self.embed = embed
         self.workshop = Workshop(plan.source, embed)
         self._fingerprint = model_fingerprint
         self._checkpoints = checkpoints
+
+    def warm(self) -> None:
+        """Embed every text that all units share, once, before they are shared among processes."""
+        target = self.plan.target
+        parts = [self.plan.source, target.labelled, target.unlabelled, target.test.inputs]
+        parts += [target.validation.inputs] if target.validation else []
+        self.embed.warm([text for part in parts for text in part.texts], self.plan.workers)
 
     def key(self, arm: Arm, fidelity: Fidelity, seed: int) -> str:
         """The name of a unit, made of everything its result depends on."""

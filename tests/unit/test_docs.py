@@ -1,0 +1,35 @@
+"""The documentation names what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acclimate.augment import METHODS as EXPANDERS
+from acclimate.augment import MIXERS
+from acclimate.gap import METHODS as GAPS
+from acclimate.select import METHODS as SELECTORS
+from acclimate.tune import OBJECTIVES
+
+ROOT = Path(__file__).parents[2]
+FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **MIXERS}, "tune": OBJECTIVES}
+
+
+@pytest.mark.parametrize(("family", "name"), [(family, name) for family, methods in FAMILIES.items() for name in methods])
+def test_every_method_has_a_row_and_says_what_it_is(family: str, name: str) -> None:
+    method = FAMILIES[family][name]
+    assert f"| `{name}` |" in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert method.paper
+    assert method.modality
+    assert method.summary != method.summary_zh
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in method.summary_zh)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/concepts.md", "docs/concepts.zh-CN.md", "docs/methods.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    import re
+
+    place = ROOT / page
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", place.read_text(encoding="utf-8")):
+        assert (place.parent / link).exists(), link
