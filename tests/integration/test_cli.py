@@ -17,7 +17,8 @@ from tests.shift import pool, sentences
 
 @pytest.fixture
 def files(tmp_path: Path, home: Path, encoder_folder: Path) -> Path:
-    """A folder with a source, a target and an encoder."""
+    """A folder with a source, a target and an encoder, beside an empty cache."""
+    home.mkdir()
     write(pool(60).table, tmp_path / "pool.jsonl.gz")
     write(sentences("clinic", 60, 9).table, tmp_path / "clinic.csv")
     (tmp_path / "encoder").symlink_to(encoder_folder)
@@ -121,7 +122,8 @@ def test_methods_are_listed_for_programs(capsys: pytest.CaptureFixture[str]) -> 
     assert all({"name", "family", "modality", "paper", "settings", "needs"} <= set(card) for card in listed.values())
 
 
-def test_doctor_says_what_is_missing_and_how_to_get_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("home")
+def test_doctor_says_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(capsys, "doctor", "--json")
     findings = {finding["what"]: finding for finding in json.loads(out)}
     assert code == 0

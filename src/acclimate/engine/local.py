@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -42,6 +43,8 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     parent = os.getpid()
+    # loky replaces a worker whose memory has grown, as it does while a model is loaded; that is nothing to tell a user.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given", module="joblib")
     # loky: its workers do not import the caller's script again, and one that dies is noticed.
     with parallel_config(backend="loky", inner_max_num_threads=1):
         pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch=workers * _IN_FLIGHT_PER_WORKER)

@@ -15,6 +15,7 @@ from acclimate.strategy.arms import Arm
 from acclimate.strategy.compare import Measured, results
 from acclimate.strategy.evidence import evidence_table
 from acclimate.strategy.gate import recommend
+from acclimate.strategy.materials import Material
 from acclimate.strategy.outcome import GeneratedExample, Outcome
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import Bench
@@ -55,10 +56,17 @@ def assemble(
         selections=_first_of_each(selections),
         generated=generated,
         hygiene=plan.target.hygiene,
-        notes=list(notes),
+        notes=[*notes, *_making_notes(materials)],
         evidence=evidence_table(measured.all_units()),
         manifest=facts,
     )
+
+
+def _making_notes(materials: Mapping[str, Material]) -> list[str]:
+    """What selectors and augmenters announced, each once."""
+    selected = [note for material in materials.values() if material.selection for note in material.selection.notes]
+    grown = [note for material in materials.values() if material.augmented for note in material.augmented.notes]
+    return list(dict.fromkeys([*selected, *grown]))
 
 
 def _sizes(plan: Plan) -> dict[str, Any]:

@@ -45,6 +45,11 @@ class Material:
     selection: Selection | None
     seconds: dict[str, float]
 
+    def fingerprint(self) -> str:
+        """A hash of everything that is learned from."""
+        parts = (self.source, self.target, self.augmented)
+        return content_hash([part.fingerprint if part is not None else "" for part in parts])
+
     @property
     def counts(self) -> dict[str, int]:
         """How many examples of each kind."""
@@ -85,7 +90,7 @@ class Workshop:
         labels = view.labelled.fingerprint if SELECTORS[method.name].uses_target_labels else ""
         key = content_hash("select", str(method), arm.budget, self.source.fingerprint, view.inputs.fingerprint, labels, seed)
         source = self.source
-        return self._once(
+        return self.once(
             key,
             lambda: select(
                 source, view, method=method.name, budget=arm.budget, seed=seed, embed=self._embed, **dict(method.settings)
@@ -94,9 +99,10 @@ class Workshop:
 
     def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
         key = content_hash("augment", str(method), examples.fingerprint, seed)
-        return self._once(key, lambda: augment(examples, method=method.name, seed=seed, **dict(method.settings)))
+        return self.once(key, lambda: augment(examples, method=method.name, seed=seed, **dict(method.settings)))
 
-    def _once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
+    def once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
+        """What ``make`` gives and the seconds it took, remembered under ``key``, which names the kind and every input."""
         if key not in self._made:
             started = time.perf_counter()
             made = make()

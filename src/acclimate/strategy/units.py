@@ -26,7 +26,7 @@ from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.plan import Plan
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
-from acclimate.tune.probe import Probe, ProbedTexts
+from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.terms import build_terms
 from acclimate.tune.trainer import fine_tune
 
@@ -126,10 +126,15 @@ class Bench:
         )
 
     def _probe(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
-        """A probe on frozen features; mixup mixes the features themselves."""
+        """A probe on frozen features, fitted once for equal examples: no fold takes any from the source-only control."""
+        key = content_hash("probe", str(arm), seed, material.fingerprint())
+        return self.workshop.once(key, lambda: self._fit(arm, material, seed))[0]
+
+    def _fit(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
+        """Fit a probe; mixup mixes the features themselves."""
         examples = self._examples(arm, material)
         classes = self.plan.target.classes
-        features = self.embed(examples.texts).astype(np.float64)
+        features = unit_rows(self.embed(examples.texts))
         labels, weights = np.eye(len(classes))[examples.labels], examples.weights
         generator = np.random.default_rng([seed, len(features)])
         for method in arm.augment:

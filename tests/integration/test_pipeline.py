@@ -1,0 +1,129 @@
+"""A recipe, from files to report: what a user gets, and what a second start does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from acclimate.data.load import load
+from acclimate.data.write import write
+from acclimate.engine.storage import read_json
+from acclimate.errors import InputError
+from acclimate.pipeline import compare, prepare, run
+from acclimate.recipe import parse_recipe, read_recipe
+from acclimate.tune.adapted import Adapted
+from tests.shift import pool, sentences
+
+RECIPE = """\
+name: small
+model: {encoder}
+source: {{path: pool.csv, on_bad_row: skip}}
+target: {{path: clinic.csv, labels: 24, test: 0.4, validation: cv2}}
+arms:
+  - select: {{method: knn, budget: 40%}}
+    augment: {{method: eda, times: 2, synonyms: none}}
+  - source: all
+    tune: {{target_weight: 5}}
+seeds: 3
+confirm: {{seeds: 1}}
+tune: {{steps: 3, batch_size: 4}}
+workers: 1
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, home: Path, encoder_folder: Path) -> Path:
+    home.mkdir()
+    write(pool(80).table, tmp_path / "pool.csv")
+    write(sentences("clinic", 80, 9).table, tmp_path / "clinic.csv")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(encoder=encoder_folder), encoding="utf-8")
+    return tmp_path / "recipe.yaml"
+
+
+def test_a_run_leaves_evidence_report_and_model(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    outcome = run(recipe, out)
+    names = [arm.name for arm in prepare(recipe).plan.all_arms]
+    evidence = pq.read_table(out / "evidence.parquet").to_pandas()
+    assert set(evidence.arm) == set(names)
+    assert {"target-only", "source-only", "everything", "random 40%"} <= set(names)
+    assert len(evidence[evidence.fidelity == "probe"]) == len(names) * 3 * 2  # seeds × (test, validation)
+    assert outcome.recommended in names
+    assert "small" in (out / "report.html").read_text(encoding="utf-8")
+    assert Adapted.load(out / "models" / "recommended").classes == ("bad", "good")
+    ledger = read_json(out / "ledger.json")
+    assert {line["reader"] for line in ledger} == {"evaluate"}
+    assert sum(line["purpose"] == "test" for line in ledger) == len(names) * 3 + 2
+    assert parse_recipe((out / "recipe.yaml").read_text(encoding="utf-8")) == read_recipe(recipe)
+    kept = [pq.read_table(file) for file in sorted((out / "selection").iterdir())]
+    assert all({"score", "weight", "rank", "reason", "position"} <= set(table.column_names) for table in kept)
+    assert len(kept) == 2  # the knn arm's and the random control's
+
+
+def test_a_second_start_does_only_what_is_missing(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = compare(recipe, out)
+    steps = {file.name: file.stat().st_mtime_ns for file in (out / "steps").iterdir()}
+    gone = sorted(steps)[0]
+    (out / "steps" / gone).unlink()
+    second = compare(recipe, out)
+    again = {file.name: file.stat().st_mtime_ns for file in (out / "steps").iterdir()}
+    assert [name for name in steps if steps[name] != again[name]] == [gone]
+    assert first.evidence.equals(second.evidence)
+
+
+def test_generated_examples_are_shown_beside_their_parents(recipe: Path, tmp_path: Path) -> None:
+    outcome = compare(recipe, tmp_path / "out")
+    known = set(load(tmp_path / "clinic.csv").texts)
+    assert outcome.generated
+    assert all(example.parent in known and example.text not in known for example in outcome.generated)
+
+
+def test_the_report_speaks_chinese(recipe: Path, tmp_path: Path) -> None:
+    chinese = read_recipe(recipe).model_copy(update={"report": read_recipe(recipe).report.model_copy(update={"language": "zh"})})
+    compare(chinese, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh' in page
+    assert "目标域" in page
+
+
+def _mistake(recipe: Path, *change: str) -> str:
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        prepare(recipe)
+    return str(caught.value)
+
+
+def test_skipped_rows_are_counted_where_a_reader_sees_them(recipe: Path, tmp_path: Path) -> None:
+    with (tmp_path / "pool.csv").open("a", encoding="utf-8") as file:
+        file.write("broken row\n")
+    announced: list[str] = []
+    prepare(recipe, announced.append)
+    assert any("1" in note and "pool.csv" in note for note in announced)
+
+
+def test_too_few_labels_for_the_folds_is_said_before_anything_runs(recipe: Path) -> None:
+    assert "3 target labels" in _mistake(recipe, "labels: 24", "labels: 3")
+
+
+def test_a_target_label_that_the_source_lacks_is_bad_input(recipe: Path, tmp_path: Path) -> None:
+    place = tmp_path / "clinic.csv"
+    place.write_text(place.read_text(encoding="utf-8").replace(",good,", ",fine,"), encoding="utf-8")
+    assert "fine" in _mistake(recipe, "name: small", "name: small")
+
+
+def test_source_classes_that_the_target_lacks_are_left_out_and_counted(recipe: Path, tmp_path: Path) -> None:
+    with (tmp_path / "pool.csv").open("a", encoding="utf-8") as file:
+        file.write("extra,neither this nor that,odd,shop\n")
+    announced: list[str] = []
+    job = prepare(recipe, announced.append)
+    assert job.plan.source.classes == ("bad", "good")
+    assert any("left out 1 source examples" in note for note in announced)
+
+
+@pytest.mark.parametrize("example", sorted((Path(__file__).parents[2] / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_recipe_is_valid_and_says_how_to_run_it(example: Path) -> None:
+    read_recipe(example)
+    assert f"acclimate compare examples/{example.name}" in example.read_text(encoding="utf-8")
