@@ -13,6 +13,8 @@ import pytest
 
 from tests.shift import make_encoder
 
+ASSET_DOCTESTS = ("acclimate.tune.run.tune", "acclimate.pipeline.compare")
+
 
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,3 +32,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
         del os.environ["ACCLIMATE_HOME"]
     else:
         os.environ["ACCLIMATE_HOME"] = before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Doctests of the verbs that load the packaged model or data are tests of assets."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.name in ASSET_DOCTESTS:
+            item.add_marker(pytest.mark.assets)

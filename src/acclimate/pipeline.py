@@ -50,6 +50,26 @@ def compare(recipe: str | Path | Recipe, out: str | Path | None = None, *, annou
     Raises:
         InputError: the recipe or the data is wrong (nothing was run).
         RunError: the folder is in use, the disk is full, an asset cannot be fetched.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> shop = [f"{word} parcel {n},{label}" for n in range(8) for word, label in (("lovely", "good"), ("broken", "bad"))]
+    >>> ward = [f"{word} nurse {n},{label}" for n in range(8) for word, label in (("kind", "good"), ("rude", "bad"))]
+    >>> for name, rows in (("shop", shop), ("ward", ward)):
+    ...     _ = (folder / f"{name}.csv").write_text("\\n".join(["text,label", *rows]))
+    >>> recipe = folder / "recipe.yaml"
+    >>> _ = recipe.write_text(
+    ...     "source: {path: shop.csv}\\n"
+    ...     "target: {path: ward.csv, test: 0.5, validation: cv2}\\n"
+    ...     "arms: [{select: {method: dsir, budget: 50%}}]\\n"
+    ...     "seeds: 1\\n"
+    ...     "confirm: {seeds: 0}\\n"
+    ... )
+    >>> outcome = compare(recipe, folder / "run")
+    >>> [result.name for result in outcome.results]
+    ['target-only', 'source-only', 'everything', 'random 50%', 'dsir 50% + target']
+    >>> (folder / "run" / "report.html").exists()
+    True
     """
     job = prepare(recipe, announce)
     folder = RunFolder(run_folder(job.recipe, out))

@@ -65,6 +65,16 @@ def evaluate(model: Predictor, target: Target, *, ledger: Ledger | None = None) 
     Raises:
         InputError: the test is empty or holds a label outside the model's classes; the model gave probabilities of a wrong
             shape, not finite, negative, or in rows that do not sum to 1.
+
+    >>> from acclimate.data.domain import from_columns
+    >>> from acclimate.data.make import make_target
+    >>> class AlwaysFine:
+    ...     classes = ("fine", "ill")
+    ...     def predict_proba(self, texts):
+    ...         return np.tile([0.9, 0.1], (len(texts), 1))
+    >>> ward = make_target(from_columns("ward", [f"note {n}" for n in range(20)], ["fine", "ill"] * 10), test=0.5)
+    >>> evaluate(AlwaysFine(), ward).metrics["accuracy"]
+    0.5
     """
     return _measure(model, target.test, ledger)
 

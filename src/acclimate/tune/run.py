@@ -42,6 +42,12 @@ def tune(
     Raises:
         InputError: see :func:`acclimate.tune.trainer.fine_tune`.
         RunError: the loss stopped being a number, or the folder cannot be written.
+
+    >>> from acclimate.data.load import target
+    >>> editorials = target("asset:icwsm4/nyt", test=0.5)
+    >>> model = tune("asset:minilm", editorials, settings={"steps": 1, "batch_size": 4})
+    >>> model.classes, model.predict_proba(["A splendid idea.", "A shameful failure."]).shape
+    (('negative', 'positive'), (2, 2))
     """
     chosen = TuneSettings.of(settings)
     terms = build_terms(objectives)
