@@ -10,6 +10,8 @@ from typing import Any, Literal
 import yaml
 from markupsafe import Markup
 
+from acclimate.report.phrases import translate
+
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
@@ -49,6 +51,10 @@ class Words:
         if name.startswith("random "):
             return self("control.random", budget=name.removeprefix("random "))
         return self.known(f"control.{name}", name)
+
+    def sentence(self, text: str) -> str:
+        """What another part of acclimate wrote in English, such as a note or a warning, in the page's language."""
+        return translate(text) if self.language == "zh" else text
 
     def seeds(self, count: int) -> Markup:
         """How many seeds, in words."""
