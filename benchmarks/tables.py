@@ -43,8 +43,9 @@ def _leakage(result: Mapping[str, Any]) -> str:
     return (
         "## Augmenting before the split (`make bench-leakage`)\n\n"
         "20 Newsgroups, 20 documents a class, EDA ×9, TF-IDF and logistic regression. Reference: 100.0% reported, 54.2% true. "
-        "“Reported” is accuracy in percent on the held-out rows, “true” on the 10,893 training documents not drawn; the official "
-        "test comes from later months and is harder. Handed the leaked files, acclimate removes the rows of the training file that descend from, or repeat, rows of the test file.\n\n"
+        "“Reported” is accuracy in percent on the held-out rows, “true” on the 10,893 training documents that were not drawn; the "
+        "official test comes from later months and is harder. Handed the leaked files, acclimate removes the rows of the training "
+        "file that descend from, or repeat, rows of the test file (“cleaned”), and says how many.\n\n"
         + table(("figure", "mean", "by seed"), rows)
     )
 

@@ -25,12 +25,8 @@ class AcclimateError(Exception):
         self.found = found
         self.expected = expected
         self.fix = fix
-        parts = [f"{found}."]
-        if expected:
-            parts.append(f"Expected: {expected}.")
-        if fix:
-            parts.append(f"Fix: {fix}.")
-        super().__init__(" ".join(parts))
+        parts = [found, f"Expected: {expected}" if expected else "", f"Fix: {fix}" if fix else ""]
+        super().__init__(" ".join(part if part.endswith((".", "?")) else f"{part}." for part in parts if part))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors cross process borders whole: the constructor of a subclass may take other arguments."""
@@ -80,10 +76,10 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:
     """The error for a name that does not exist, with the nearest valid one."""
-    names = sorted(choices)
+    names = sorted(set(choices))
     close = nearest(name, names)
     return InputError(
         f"Unknown {kind} '{name}'",
         expected=f"one of {', '.join(names)}",
-        fix=f"did you mean '{close}'?" if close else f"`acclimate methods` lists every {kind}",
+        fix=f"did you mean '{close}'?" if close else "use one of these",
     )

@@ -257,4 +257,6 @@ def _hygiene_notes(target: Target) -> list[str]:
     if not total:
         return []
     places = ", ".join(f"{sum(kinds.values())} from {place}" for place, kinds in removed.items() if sum(kinds.values()))
-    return [f"removed {total} examples that repeat a test or validation example: {places}"]
+    bare = [name for name in target.classes if name not in target.labelled.classes]
+    lost = [f"no labelled example is left of: {', '.join(bare)}"] if bare else []
+    return [f"removed {total} examples that repeat a test or validation example: {places}", *lost]

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from acclimate.errors import InputError, nearest
 from acclimate.tune.settings import TuneSettings
 
 Location = tuple[str | int, ...]
+
+#: A value longer than this is cut in messages.
+_SHOWN = 80
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as its version 1.2 reads numbers: ``2e-5`` is one, where PyYAML alone takes it for a string."""
+
+
+Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]  # yaml's own annotations leave it out
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+)
 
 
 class Spec(BaseModel):
@@ -49,6 +62,21 @@ class TargetSpec(DataSpec):
     labels: int | None = Field(default=None, gt=0, description="learn from this many labels, drawn anew for each seed")
     split_seed: int = 0
 
+    @field_validator("test", "validation", mode="before")
+    @classmethod
+    def _share(cls, value: Any, info: ValidationInfo) -> Any:
+        """``30%`` is a share and ``"200"`` a count, not files of that name."""
+        from acclimate.data.make import parse_share
+
+        if info.field_name == "validation" and is_folds(value):
+            if int(value[2:]) < 2:
+                raise ValueError(f"expected at least 2 folds, such as cv5, found {value}")
+            return value
+        share = _told(lambda: parse_share(value, str(info.field_name)))
+        if share is None:
+            raise ValueError("expected a share between 0 and 1, a count or a file")
+        return share
+
 
 class MethodSpec(BaseModel):
     """A method by name; every other key is one of its settings."""
@@ -68,8 +96,11 @@ class SelectSpec(MethodSpec):
 
     @field_validator("budget", mode="before")
     @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    def _as_text(cls, value: Any) -> str:
+        """A budget in the words in which tables show it."""
+        from acclimate.select.budget import Budget
+
+        return str(_told(lambda: Budget.parse(value)))
 
 
 class ArmTuneSpec(Spec):
@@ -121,9 +152,16 @@ class Recipe(Spec):
     report: ReportSpec = ReportSpec()
     workers: int | None = Field(default=None, ge=1, description="processes; one per core where not given")
 
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str | None) -> str | None:
+        if name is not None and (name.strip() in ("", ".", "..") or "/" in name or "\\" in name):
+            raise ValueError("expected a name that a folder can have; `--out` chooses another place")
+        return name
+
     @field_validator("arms")
     @classmethod
-    def _not_empty(cls, arms: tuple[ArmSpec, ...]) -> tuple[ArmSpec, ...]:
+    def _one_source(cls, arms: tuple[ArmSpec, ...]) -> tuple[ArmSpec, ...]:
         for arm in arms:
             if arm.select is not None and arm.source is not None:
                 raise ValueError("an arm has either `select` or `source`, not both")
@@ -134,8 +172,16 @@ class Recipe(Spec):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def _told(make: Callable[[], Any]) -> Any:
+    """What ``make`` gives; its InputError as the ValueError that pydantic puts beside a place."""
+    try:
+        return make()
+    except InputError as error:
+        raise ValueError(f"{error.found}; expected {error.expected}") from error
+
+
 def read_recipe(path: str | Path) -> Recipe:
-    """Read and check a recipe file.
+    """Read and check a recipe file. One without a ``name`` is called by its file's.
 
     Raises:
         InputError: no such file, not YAML, or any mistake in it, each with its line.
@@ -153,21 +199,26 @@ def read_recipe(path: str | Path) -> Recipe:
         raise InputError(
             f"The recipe '{place}' is not UTF-8 text (byte {error.start})", expected="a YAML file in UTF-8", fix="save it as UTF-8"
         ) from error
-    return _anchored(parse_recipe(text, str(place)), place.parent)
+    recipe = _anchored(parse_recipe(text, str(place)), place.parent)
+    return recipe if recipe.name else recipe.model_copy(update={"name": place.stem})
 
 
 def _anchored(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with its paths made absolute: they are written relative to the recipe's own folder."""
+    """The recipe with its paths made absolute: they are written relative to the recipe's own folder.
+
+    A model is a path where such a folder is there; else it is left to be an asset or a name of the hub.
+    """
 
     def anchor(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(anchor(item) for item in value)
         named = isinstance(value, str) and not value.startswith(("asset:", "hf:")) and not is_folds(value)
-        return str((folder / value).resolve()) if named else value
+        return str((folder / Path(value).expanduser()).resolve()) if named else value
 
     target = {key: anchor(getattr(recipe.target, key)) for key in ("path", "unlabelled", "test", "validation")}
     return recipe.model_copy(
         update={
+            "model": anchor(recipe.model) if (folder / Path(recipe.model).expanduser()).is_dir() else recipe.model,
             "source": recipe.source.model_copy(update={"path": anchor(recipe.source.path)}),
             "target": recipe.target.model_copy(update=target),
         }
@@ -182,22 +233,25 @@ def is_folds(value: Any) -> bool:
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Check the text of a recipe; ``name`` is what messages call it. Raises as :func:`read_recipe`; paths stay as written."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=Loader)
+        values = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
         raise InputError(f"{name}{where}: not valid YAML: {problem}", expected="YAML", fix="check the indentation there") from error
     if not isinstance(values, dict):
-        raise InputError(
-            f"{name}: found {type(values).__name__}", expected="keys such as model, source, target, arms", fix="see examples/"
-        )
-    lines = dict(_lines(node))
+        found = "nothing in it" if values is None else "text without keys"
+        raise InputError(f"{name}: found {found}", expected="keys such as model, source, target, arms", fix="see examples/")
+    places = list(_lines(node))
+    lines = dict(places)
+    twice = [(place, f"the key '{place[-1]}' is there twice") for place, line in places if lines[place] != line]
+    if twice:
+        raise _explain(name, twice, lines)
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        raise _explain(name, [(tuple(e["loc"]), _message(e)) for e in error.errors()], lines) from error
+        raise _explain(name, [(tuple(e["loc"]), _message(e)) for e in _causes(error)], lines) from error
     except InputError as error:  # a training setting outside its range
         raise InputError(
             f"{name}, line {_tune_line(lines, error)}: {error.found}", expected=error.expected, fix=error.fix
@@ -234,6 +288,13 @@ def _explain(name: str, problems: list[tuple[Location, str]], lines: Mapping[Loc
     return InputError(found)
 
 
+def _causes(error: ValidationError) -> list[Any]:
+    """Pydantic's errors but those that only say that a list is short of an item which another error refused."""
+    errors: list[Any] = list(error.errors())
+    inner = {e["loc"][:depth] for e in errors for depth in range(len(e["loc"]))}
+    return [e for e in errors if not (e["type"] == "too_short" and e["loc"] in inner)]
+
+
 def _tune_line(lines: Mapping[Location, int], error: InputError) -> int:
     """The line of the training setting that an error names."""
     named = [line for at, line in lines.items() if at[0] == "tune" and str(at[-1]) in error.found.split()]
@@ -249,8 +310,13 @@ def _message(error: Any) -> str:
         return "unknown key" + (f"; did you mean '{close}'?" if close else f"; known keys: {', '.join(sorted(known))}")
     if kind == "missing":
         return f"the key '{location[-1]}' is missing"
-    found = f"found {error['input']!r}; " if not isinstance(error.get("input"), dict) else ""
-    return found + str(error["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":  # our own words
+        return str(error["msg"]).removeprefix("Value error, ")
+    wanted = str(error["msg"]).replace("Input should be ", "expected ", 1)
+    if kind in ("model_type", "model_attributes_type", "dataclass_type"):
+        wanted = f"expected keys with values, such as {{{', '.join(f'{key}: ...' for key in _keys_at(location))}}}"
+    shown = repr(error["input"])
+    return f"found {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; {wanted}"
 
 
 def _keys_at(location: Location) -> list[str]:
@@ -275,7 +341,7 @@ def _model_inside(annotation: Any) -> Any:
 
 
 def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
-    """Unknown methods, and settings that a method does not have."""
+    """Unknown methods, settings that a method does not have, and values that it refuses."""
     from acclimate.augment import METHODS as EXPANDERS
     from acclimate.augment import MIXERS
     from acclimate.select import METHODS as SELECTORS
@@ -286,22 +352,59 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
         if arm.select is not None:
             yield from _problems_of(arm.select, SELECTORS, "selector", (*at, "select"))
         for position, spec in enumerate(arm.augment):
-            yield from _problems_of(spec, {**EXPANDERS, **MIXERS}, "augmenter", (*at, "augment", position))
+            extra = {} if spec.method in MIXERS else {"times": _times}
+            yield from _problems_of(spec, {**EXPANDERS, **MIXERS}, "augmenter", (*at, "augment", position), extra)
         for position, objective in enumerate(arm.tune.objectives):
             spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
-            yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position))
+            yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), {"weight": _weight})
 
 
-def _problems_of(spec: MethodSpec, methods: Mapping[str, Any], kind: str, at: Location) -> Iterator[tuple[Location, str]]:
+def _problems_of(
+    spec: MethodSpec, methods: Mapping[str, Any], kind: str, at: Location, extra: Mapping[str, Callable[[Any], str]] | None = None
+) -> Iterator[tuple[Location, str]]:
+    """``extra``: settings that are not the constructor's, each with what finds fault with a value (empty: nothing)."""
+    extra = extra or {}
     if spec.method not in methods:
         close = nearest(spec.method, methods)
         hint = f"did you mean '{close}'?" if close else f"known: {', '.join(sorted(methods))}"
         yield (*at, "method"), f"unknown {kind} '{spec.method}'; {hint}"
         return
-    known = [name for name in inspect.signature(methods[spec.method]).parameters if name not in ("embed", "seed", "self")]
-    known += ["times"] if kind == "augmenter" else []
-    for name in spec.settings:
+    own = [name for name in inspect.signature(methods[spec.method]).parameters if name not in _PROVIDED]
+    known = [*own, *extra]
+    for name, value in spec.settings.items():
         if name not in known:
             close = nearest(name, known)
             hint = f"did you mean '{close}'?" if close else f"known settings: {', '.join(sorted(known)) or 'none'}"
             yield (*at, name), f"'{spec.method}' has no setting '{name}'; {hint}"
+        elif name not in own:
+            fault = extra[name](value)
+            if fault:
+                yield (*at, name), fault
+        else:
+            yield from _refusal(methods, kind, spec.method, {name: value}, (*at, name))
+
+
+#: What the pipeline hands to a constructor; not settings.
+_PROVIDED = {"embed": None, "seed": 0}
+
+
+def _refusal(
+    methods: Mapping[str, Any], kind: str, method: str, settings: dict[str, Any], at: Location
+) -> Iterator[tuple[Location, str]]:
+    """What a method's constructor says against a setting."""
+    from acclimate.engine.build import build
+
+    try:
+        build(methods, kind, method, settings, _PROVIDED)
+    except InputError as error:
+        yield at, f"{error.found}; expected {error.expected}"
+
+
+def _times(value: Any) -> str:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return "" if good else f"found {value!r}; expected a whole number of at least 1: new examples for each one"
+
+
+def _weight(value: Any) -> str:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return "" if good else f"found {value!r}; expected a number above 0"

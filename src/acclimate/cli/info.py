@@ -12,6 +12,13 @@ from acclimate.errors import unknown_name
 
 #: Constructor arguments that the pipeline provides; they are not settings of a method.
 _PROVIDED = ("embed", "seed", "self")
+#: What a method may need, and the class attribute of its family that says so.
+_NEEDS = {
+    "embeddings": "needs_embeddings",
+    "target labels": "uses_target_labels",
+    "source labels": "uses_source_labels",
+    "unlabelled target texts": "needs_unlabelled",
+}
 
 
 def methods(
@@ -53,7 +60,7 @@ def _cards() -> list[dict[str, Any]]:
 
 def _card(family: str, name: str, method: Any) -> dict[str, Any]:
     parameters = inspect.signature(method).parameters.values()
-    needs = [need for need in ("embeddings", "target_labels", "source_labels") if getattr(method, f"needs_{need}", False)]
+    needs = [need for need, attribute in _NEEDS.items() if getattr(method, attribute, False)]
     return {
         "name": name,
         "family": family,

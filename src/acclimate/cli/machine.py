@@ -33,7 +33,7 @@ def examine() -> list[Finding]:
     return [*_machine(), *_packages(), *_assets(), *_extras()]
 
 
-def _finding(what: str, state: str, found: str, fix: str = "") -> Finding:
+def _finding(what: str, state: str, found: str = "", fix: str = "") -> Finding:
     return {"what": what, "state": state, "found": found, "fix": fix}
 
 
@@ -96,8 +96,8 @@ def _assets() -> list[Finding]:
 
 def _extras() -> list[Finding]:
     return [
-        _finding(
-            f"{purpose} ({name})", "ok" if importlib.util.find_spec(name) else "missing", "", f'pip install "acclimate[{extra}]"'
-        )
+        _finding(f"{purpose} ({name})", "ok")
+        if importlib.util.find_spec(name)
+        else _finding(f"{purpose} ({name})", "missing", fix=f'pip install "acclimate[{extra}]"')
         for name, extra, purpose in _EXTRAS
     ]

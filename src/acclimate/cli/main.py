@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from acclimate.cli import info, runs, stages
 from acclimate.cli.output import note
-from acclimate.errors import AcclimateError
+from acclimate.errors import AcclimateError, InterruptedRunError
+
+#: Failures of the place that files are written to, which any library below may meet: the user's to mend, not a fault of the program.
+_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+class _Commands(TyperGroup):
+    """Turns Ctrl-C into our own error: left to itself, typer ends with a code of its own and says nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise InterruptedRunError(
+                "Interrupted", fix="start the same command again: what was finished is kept, and it continues from there"
+            ) from error
+
 
 app = typer.Typer(
     name="acclimate",
+    cls=_Commands,
     help="Bring a pre-trained model into a new domain, and prove whether it helped.",
     epilog="Exit codes: 0 done, 1 failed while running, 2 bad input or recipe, 3 interrupted (start again to continue).",
     no_args_is_help=True,
@@ -50,9 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except AcclimateError as error:
         note(f"acclimate: {error}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        note("acclimate: interrupted. What was finished is kept; the same command continues from there.")
-        sys.exit(3)
+    except OSError as error:
+        if error.errno not in _PLACE:
+            raise
+        place = f"'{error.filename}': " if error.filename else ""
+        note(f"acclimate: {place}{error.strerror}. Expected: a writable folder with free space. Fix: choose another, or free some.")
+        sys.exit(1)
     sys.exit(0)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from acclimate.errors import InputError
+from acclimate.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from acclimate.data.domain import Domain
     from acclimate.data.target import Target
 
-Source = Annotated[list[str], typer.Argument(help="Source files.")]
 Text = Annotated[str | None, typer.Option(help="The text column; guessed and announced where not named.")]
 Label = Annotated[str | None, typer.Option(help="The label column.")]
 DomainColumn = Annotated[str | None, typer.Option("--domain", help="The column that names each row's domain.")]
@@ -27,6 +27,8 @@ Test = Annotated[
         "The same value and split seed keep the same rows apart in every command."
     ),
 ]
+SourceText = Annotated[str | None, typer.Option(help="The source's text column; guessed and announced where not named.")]
+SourceLabel = Annotated[str | None, typer.Option(help="The source's label column.")]
 SplitSeed = Annotated[int, typer.Option(help="Draws the test.")]
 Seed = Annotated[int, typer.Option(help="Draws everything else.")]
 Model = Annotated[str, typer.Option(help="asset:NAME, a Hugging Face name or a local folder.")]
@@ -45,13 +47,64 @@ def parse_settings(given: list[str] | None) -> dict[str, Any]:
     """``["alpha=0.2", "operations=[swap]"]`` as a dict; values are read as YAML."""
     import yaml
 
+    from acclimate.recipe import Loader
+
     values = {}
     for text in given or []:
         name, equals, value = text.partition("=")
+        try:
+            values[name.strip().replace("-", "_")] = yaml.load(value, Loader)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError:
+            equals = ""
         if not equals or not name:
             raise InputError(f"--set {text}", expected="NAME=VALUE", fix="for example --set alpha=0.2")
-        values[name.strip().replace("-", "_")] = yaml.safe_load(value)
     return values
+
+
+def names_in(text: str | None) -> list[str]:
+    """``"mmd, coral"`` as a list of names.
+
+    >>> names_in("mmd, coral,"), names_in(None)
+    (['mmd', 'coral'], [])
+    """
+    return [name for part in (text or "").split(",") if (name := part.strip())]
+
+
+def check_file(out: Path) -> None:
+    """Raise now what writing a data file would raise after the work.
+
+    Raises:
+        InputError: the name's ending is no format, or the path is a folder.
+        RunError: its folder cannot be written.
+    """
+    from acclimate.data.streams import describe_formats, split_suffix
+
+    try:
+        split_suffix(out)
+    except InputError as error:
+        raise InputError(
+            f"--out {out}", expected=describe_formats(), fix=f"for example --out {out.stem or 'out'}.parquet"
+        ) from error
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder", expected="a file to write", fix="give the file a name")
+    _check_place(out)
+
+
+def check_folder(out: Path) -> None:
+    """The same for a folder to be made or filled."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file", expected="a folder", fix="choose another name")
+    _check_place(out / "file")
+
+
+def _check_place(path: Path) -> None:
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise RunError(
+            f"--out {path}: nothing can be written in '{above}'",
+            expected="a folder that can be written",
+            fix="choose another place",
+        )
 
 
 def read_source(paths: str, on_bad_row: str, **columns: str | None) -> Domain:
@@ -65,14 +118,29 @@ def read_source(paths: str, on_bad_row: str, **columns: str | None) -> Domain:
     return domain
 
 
-def read_target(path: str, test: str, split_seed: int, on_bad_row: str, **columns: str | None) -> Target:
-    """The target; without labels, or with ``--test none``, nothing of it is sealed."""
-    from acclimate.data.make import make_target, open_target
+def read_target(
+    path: str, test: str, split_seed: int, on_bad_row: str, *, needs_labels: bool = False, **columns: str | None
+) -> Target:
+    """The target. With ``--test none`` nothing of it is sealed; nor where it has no labels, which is announced, or refused."""
+    from acclimate.cli.output import note
+    from acclimate.data.make import make_target, open_target, parse_share, with_distinct_ids
 
+    share = None if test == "none" else parse_share(test, "test")
     domain = read_source(path, on_bad_row, **columns)
-    if test == "none" or not domain.classes:
+    if test == "none":
         return open_target(domain)
-    sealed = read_source(test, on_bad_row, **columns) if Path(test).suffix and Path(test).exists() else test
+    if not domain.classes:
+        if needs_labels:
+            raise InputError(
+                f"'{path}' has no label column that was named or could be guessed, so no test can be sealed",
+                expected="labels on the examples of the target",
+                fix="name the column with --label, or use all rows with --test none",
+            )
+        note(f"'{path}': no labels were found, so nothing of it is sealed (--target-label names their column)")
+        return open_target(domain)
+    if not isinstance(share, str):
+        return make_target(domain, test=test if share is None else share, seed=split_seed)
+    sealed = with_distinct_ids(read_source(share, on_bad_row, **columns), [domain], "test")
     return make_target(domain, test=sealed, seed=split_seed)
 
 

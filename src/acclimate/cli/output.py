@@ -27,7 +27,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no width of its own
         console = Console(width=_WIDTH)
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    if title:  # a table wraps its own title to the width of its columns
+        console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -35,6 +37,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         cells = [_text(cell) for cell in row]
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in cells))
     console.print(table)
+
+
+def say_plan(plan: str, json: bool, **facts: Any) -> None:
+    """What a dry run found out: a sentence for a person, the facts for a program."""
+    if json:
+        print_json({"dry_run": True, **facts})
+    else:
+        say(f"would {plan}")
 
 
 def _text(cell: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,17 +18,27 @@ from acclimate.cli.options import (
     Out,
     Seed,
     Settings,
+    SourceLabel,
+    SourceText,
     SplitSeed,
     TargetLabel,
     TargetText,
     Test,
     Text,
     Workers,
+    check_file,
+    check_folder,
+    names_in,
     parse_settings,
     read_source,
     read_target,
 )
-from acclimate.cli.output import note, print_json, print_table, say
+from acclimate.cli.output import note, print_json, print_table, say, say_plan
+from acclimate.errors import unknown_name
+
+if TYPE_CHECKING:
+    from acclimate.data.domain import Domain
+    from acclimate.data.target import Target
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -57,14 +67,19 @@ def gap(
     from acclimate.gap import METHODS
     from acclimate.gap.measure import gap as measure
 
+    names = names_in(methods) or list(METHODS)
+    for name in names:
+        if name not in METHODS:
+            raise unknown_name("gap method", name, METHODS)
     pool = read_source(source, on_bad_row, text=text, label=label, domain=domain)
     wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
-    names = methods.split(",") if methods else None
+    counts = {"source": len(pool), "target": len(wanted.inputs)}
     if dry_run:
-        say(f"would measure {', '.join(names or METHODS)} between {len(pool)} source and {len(wanted.inputs)} target examples")
+        plan = f"measure {', '.join(names)} between {counts['source']} source and {counts['target']} target examples"
+        say_plan(plan, json, methods=names, examples=counts)
         return
     with show():
-        report = measure(pool, wanted, methods=names, model=model, seed=seed)
+        report = measure(pool, wanted, methods=names if methods else None, model=model, seed=seed)
     for line in report.notes:
         note(line)
     if json:
@@ -113,22 +128,29 @@ def select(
     dry_run: DryRun = False,
 ) -> None:
     """Keep the source examples that help the target, with scores and reasons."""
-    from acclimate.data.hygiene import clean
     from acclimate.data.write import write
+    from acclimate.engine.build import build
     from acclimate.engine.progress import show
+    from acclimate.select import METHODS
+    from acclimate.select.budget import Budget
     from acclimate.select.run import select as choose
 
+    check_file(out)
+    chosen = parse_settings(settings)
+    build(METHODS, "selector", method, chosen, {"embed": None, "seed": seed})  # a mistake is told before the files are read
+    amount = Budget.parse(budget)
     pool = read_source(source, on_bad_row, text=text, label=label, domain=domain, id=id)
     wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
-    cleaned, wanted = clean(pool, wanted)
+    cleaned, wanted = _cleaned(pool, wanted, "source")
     assert cleaned is not None
-    if len(cleaned) < len(pool):
-        note(f"removed {len(pool) - len(cleaned)} source examples that repeat a test example")
     if dry_run:
-        say(f"would score {len(cleaned)} source examples with '{method}', keep {budget} and write '{out}'")
+        plan = f"score {len(cleaned)} source examples with '{method}', keep {amount} and write '{out}'"
+        say_plan(plan, json, method=method, of=len(cleaned), budget=str(amount), out=str(out))
         return
     with show():
-        picked = choose(cleaned, wanted, method=method, budget=budget, seed=seed, model=model, **parse_settings(settings))
+        picked = choose(cleaned, wanted, method=method, budget=amount, seed=seed, model=model, **chosen)
+    for line in picked.notes:
+        note(line)
     write(picked.to_table(), out)
     counts = {name: picked.to_domain().domains.count(name) for name in dict.fromkeys(cleaned.domains)}
     if json:
@@ -140,6 +162,17 @@ def select(
     ]
     print_table(f"{picked.method}: kept {len(picked)} of {len(cleaned)}", ("source domain", "examples", "kept", "kept %"), rows)
     say(f"written: {out}")
+
+
+def _cleaned(examples: Domain | None, target: Target, kind: str) -> tuple[Domain | None, Target]:
+    """Examples, and the target's own, without what repeats its test; what was removed is announced."""
+    from acclimate.data.hygiene import clean
+
+    kept, cleaned = clean(examples, target)
+    for name, before, after in ((kind, examples, kept), ("target", target.labelled, cleaned.labelled)):
+        if before is not None and after is not None and len(after) < len(before):
+            note(f"removed {len(before) - len(after)} {name} examples that repeat a test example")
+    return kept, cleaned
 
 
 def augment(
@@ -164,15 +197,21 @@ def augment(
     from acclimate.data.write import write
     from acclimate.engine.progress import show
 
-    examples = read_target(file, test, split_seed, on_bad_row, text=text, label=label, id=id)
+    check_file(out)
+    chosen = parse_settings(settings)
+    examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
-        say(f"would make {times * len(parents)} examples with '{method}' and write '{out}'")
+        grow(parents.take([]), method=method, times=times, **chosen)  # checks the method and its settings
+        plan = f"make {times * len(parents)} examples with '{method}' and write '{out}'"
+        say_plan(plan, json, method=method, parents=len(parents), made=times * len(parents), out=str(out))
         return
     with show():
-        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, **parse_settings(settings))
+        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, **chosen)
+    for line in grown.notes:
+        note(line)
     write(grown.table, out)
     if json:
         print_json({"out": str(out), "method": method, "parents": len(parents), "made": len(grown)})
@@ -194,6 +233,8 @@ def tune(
     objectives: Annotated[str, typer.Option(help="Further terms of the loss, separated by commas, such as mixup.")] = "",
     text: Text = None,
     label: Label = None,
+    source_text: SourceText = None,
+    source_label: SourceLabel = None,
     test: Test = "0.3",
     split_seed: SplitSeed = 0,
     seed: Seed = 0,
@@ -202,24 +243,27 @@ def tune(
     dry_run: DryRun = False,
 ) -> None:
     """Fine-tune a model on target, source and generated examples."""
-    from acclimate.data.hygiene import clean
     from acclimate.engine.progress import show
+    from acclimate.models.reference import resolve
     from acclimate.tune.run import tune as train
     from acclimate.tune.settings import TuneSettings
+    from acclimate.tune.terms import build_terms
 
-    wanted = read_target(target, test, split_seed, on_bad_row, text=text, label=label)
-    pool = read_source(source, on_bad_row, text=text, label=label) if source else None
-    grown = read_source(augmented, on_bad_row) if augmented else None
+    check_folder(out)
     training = TuneSettings.of(parse_settings(settings))
-    pool, wanted = clean(pool, wanted)
-    grown, _ = clean(grown, wanted)
+    terms = build_terms(names_in(objectives))
+    resolve(model)
+    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
+    pool = read_source(source, on_bad_row, text=source_text, label=source_label) if source else None
+    pool, wanted = _cleaned(pool, wanted, "source")
+    grown, wanted = _cleaned(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
     counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
     if dry_run:
-        say(f"would fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'")
+        plan = f"fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'"
+        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out))
         return
-    names = tuple(name for name in objectives.split(",") if name)
     with show():
-        adapted = train(model, wanted, source=pool, augmented=grown, objectives=names, settings=training, seed=seed)
+        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, settings=training, seed=seed)
     adapted.save(out)
     if json:
         print_json({"out": str(out), "trained_on": counts, "steps": training.steps})
@@ -244,14 +288,15 @@ def evaluate(
     from acclimate.evaluate.measure import evaluate as measure
     from acclimate.tune.adapted import Adapted
 
-    wanted = read_target(target, test, split_seed, on_bad_row, text=text, label=label)
+    adapted = Adapted.load(Path(model))
+    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
     if not len(wanted.test):
         wanted = sealed_whole(wanted)
     if dry_run:
-        say(f"would measure '{model}' on {len(wanted.test)} examples")
+        say_plan(f"measure '{model}' on {len(wanted.test)} examples", json, model=model, examples=len(wanted.test))
         return
     with show():
-        scores = measure(Adapted.load(Path(model)), wanted)
+        scores = measure(adapted, wanted)
     if json:
         print_json({"metrics": scores.metrics, "examples": len(scores.ids)})
     else:

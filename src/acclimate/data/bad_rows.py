@@ -62,7 +62,8 @@ class BadRows:
         if not self.reasons:
             return []
         more = f" (and {self.count - DESCRIBED} more)" if self.count > DESCRIBED else ""
-        return [f"{self.count} bad rows were skipped: " + "; ".join(self.reasons[:DESCRIBED]) + more]
+        counted = "1 bad row was skipped: " if self.count == 1 else f"{self.count} bad rows were skipped: "
+        return [counted + "; ".join(self.reasons[:DESCRIBED]) + more]
 
 
 def display(path: Path) -> str:

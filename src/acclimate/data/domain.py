@@ -98,8 +98,11 @@ class Domain:
         return Domain(name or self.name, self.table.take(rows))
 
     def without_labels(self) -> Domain:
-        """The same inputs with no ``label`` column at all: what code that must not see labels is handed."""
-        names = [name for name in self.table.column_names if name != "label"]
+        """The same inputs and nothing that could tell a label: what code that must not see labels is handed.
+
+        The user's other columns go too: a ``rating`` from which the label was made would say as much as the label.
+        """
+        names = [name for name in self.table.column_names if name in ROLES and name != "label"]
         return Domain(self.name, self.table.select(names))
 
     def with_column(self, name: str, values: pa.Array) -> Domain:

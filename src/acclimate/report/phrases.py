@@ -14,8 +14,8 @@ from importlib import resources
 
 import yaml
 
-#: What a placeholder matches: as little as the rest of the sentence allows, or the figures that f-strings write.
-_PATTERNS = {"number": r"[+\-−]?[\d.,]+(?:e[+-]?\d+)?"}
+#: What a placeholder matches: as little as the rest of the sentence allows, or the figures that f-strings write, or no quotes.
+_PATTERNS = {"number": r"[+\-]?[\d.,]+(?:e[+-]?\d+)?", "name": r"[^']+"}
 _ANYTHING = r".+?"
 #: Kinds of placeholders that hold several phrases: what stands between them in English.
 _SEPARATORS = {"list": ", ", "lines": "; "}

@@ -55,3 +55,20 @@ def mark_changes(parent: str, child: str) -> tuple[Marked, Marked]:
             if piece:
                 side.append((piece, changed))
     return left, right
+
+
+def clip(marked: Marked, length: int) -> Marked:
+    """The first ``length`` characters of a marked text, in whole words where it has spaces; an ellipsis for what is left out.
+
+    >>> clip([("a long ", False), ("story", True), (" ends here", False)], 16)
+    [('a long ', False), ('story', True), (' ', False), ('…', False)]
+    """
+    shown: Marked = []
+    room = length
+    for text, changed in marked:
+        if len(text) > room:
+            cut = text[:room]
+            return [*shown, (cut[: cut.rfind(" ") + 1] or cut, changed), ("…", False)]
+        shown.append((text, changed))
+        room -= len(text)
+    return shown

@@ -16,6 +16,9 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _MINUTE, _HOUR = 60.0, 3600.0
+#: Smaller figures are written with a power of ten.
+_TINY = 1e-3
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @functools.cache
@@ -75,7 +78,10 @@ def isolated(text: str) -> Markup:
 
 
 def significant(value: float) -> str:
-    """Three significant digits, whole numbers with thousands from there on: ``0.0931``, ``1.74``, ``12.3``, ``1,300``."""
+    """Three significant digits, large figures whole, tiny ones with a power of ten: ``0.0931``, ``1,300``, ``3.8×10⁻⁶``."""
+    if 0 < abs(value) < _TINY:
+        digits, power = f"{value:.1e}".split("e")
+        return f"{minus(digits)}×10{str(int(power)).translate(_SUPERSCRIPTS)}"
     return minus(f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}")
 
 

@@ -104,7 +104,7 @@ def test_skipping_leaves_out_the_bad_row_and_counts_it(tmp_path: Path, case: str
     found = load(tmp_path / name, on_bad_row="skip", **named)
     assert found.skipped == 1
     assert len(found) >= 1
-    assert found.notes[-1].startswith("1 bad rows were skipped: ")
+    assert found.notes[-1].startswith("1 bad row was skipped: ")
 
 
 def test_a_skipped_row_leaves_the_ids_of_the_others_as_they_were(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def _of_function(function: ast.FunctionDef, returned: bool, errors: bool) -> Ite
         match node:
             case ast.Return(value=ast.Tuple(elts=[problem, _])) if function.name.endswith("problem"):
                 yield problem  # the second is what was expected, which only errors say
-            case ast.Return(value=ast.expr() as value) if returned:
+            case ast.Assign(targets=[ast.Name("expected")]):
+                pass
+            case ast.Return(value=ast.expr() as value) | ast.Assign(value=value) if returned:
                 yield value
             case ast.Call(func=ast.Name("InputError" | "RunError"), args=[value]) if errors:
                 yield value
@@ -67,8 +69,8 @@ def _texts(node: ast.expr) -> Iterator[str]:
     """The sentences of an expression: texts of at least two words, each f-string and each sum as a whole."""
     if _is_text(node):
         text = _said(node).rstrip()
-        if _SENTENCE.search(text):
-            yield text
+        if _SENTENCE.search(text) and not text.startswith(" "):  # a part of a sentence that is put together elsewhere
+            yield f"{text} 7" if text.endswith(":") else text
         return
     children = ast.iter_child_nodes(node)
     if isinstance(node, ast.Call):  # "...".rstrip() says something; what a function returns is looked at where it is made

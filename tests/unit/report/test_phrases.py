@@ -28,7 +28,7 @@ from acclimate.select.budget import Budget
 
 FILE = resources.files("acclimate.report") / "words" / "phrases_zh.yaml"
 PHRASES: dict[str, str] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-CHINESE = re.compile("[\u4e00-\u9fff]")
+CHINESE = re.compile("[\u201c\u4e00-\u9fff]")  # its letters and its quotation marks
 
 
 def filled(template: str) -> str:

@@ -121,7 +121,7 @@ def test_the_verdict_says_what_to_do_how_much_how_sure_and_why():
     assert "Full fine-tuning (every weight of the model trained), 3 seeds, 879 test examples" in text
     assert "beat all source + target by 2.1 points" in text
     assert f"Hurt on the sealed test (negative transfer): {outcomes.EDA}, {outcomes.MIXUP}." in text
-    assert "Of 5 arms on the probe, 2 helped, 1 showed no evidence, 2 hurt." in text
+    assert "On the sealed test, of 5 arms on the probe 2 helped, 1 showed no evidence, 2 hurt." in text
 
 
 def test_the_same_verdict_in_chinese():
@@ -153,9 +153,21 @@ def test_a_test_that_contradicts_validation_is_not_glossed_over():
     hurt = words(page(disagreeing("hurt", -0.02)).text)
     assert "hurt: it is 2.0 points less accurate" in hurt
     assert "the sealed test contradicts it. Do not use it." in hurt
-    assert "Screening on frozen features said “helped”, full fine-tuning says “hurt”." in hurt
+    assert "On the sealed test the probe says “helped” and full fine-tuning says “hurt”." in hurt
     unproven = words(page(disagreeing("no evidence", 0.001)).text)
     assert "Treat it as unproven." in unproven
+
+
+def test_a_small_p_value_beside_an_interval_around_nothing_is_explained():
+    whole = outcomes.keeping()
+    seen = {"p_corrected": 0.0004, "low": -0.058, "high": 0.028}
+    results = [
+        dataclasses.replace(r, comparison=dataclasses.replace(r.comparison, **seen)) if r.name == outcomes.DSIR else r
+        for r in whole.results
+    ]
+    explained = "the seeds differ too much to tell"
+    assert explained in words(page(dataclasses.replace(whole, results=results)).text)
+    assert explained not in words(page(whole).text)
 
 
 def test_a_test_that_speaks_for_an_arm_the_gate_left_is_mentioned():

@@ -1,6 +1,11 @@
+import dataclasses
+
+import outcomes
 import pytest
 
+from acclimate.report.sections.provenance import generated
 from acclimate.report.texts import mark_changes, printable, trim
+from acclimate.strategy.outcome import GeneratedExample
 
 
 @pytest.mark.parametrize(
@@ -37,3 +42,11 @@ def test_trim_puts_a_text_on_one_line_and_leaves_emoji_alone():
 def test_printable_removes_what_html_forbids_and_nothing_else():
     assert printable("a\x00b\x1bc\n\u202e\ud800") == "abc\n\u202e"
     assert printable(3) == 3
+
+
+def test_a_long_pair_is_compared_before_it_is_cut():
+    parent = "one two " + "same " * 200
+    example = GeneratedExample("arm", "eda", "a", parent, parent.removeprefix("one "))
+    (shown,) = generated(dataclasses.replace(outcomes.bare(), generated=[example]))["arm"]
+    assert [text for text, changed in shown.parent + shown.child if changed] == ["one "]
+    assert [sum(len(text) for text, _ in side) for side in (shown.parent, shown.child)] == [358 + 1, 359 + 1]

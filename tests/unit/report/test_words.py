@@ -62,6 +62,8 @@ def test_controls_have_words_and_arms_keep_their_names():
         (significant(-4.2), "−4.20"),
         (significant(123.4), "123"),
         (significant(1300), "1,300"),
+        (significant(-3.81e-6), "−3.8×10⁻⁶"),
+        (significant(0.0), "0.00"),
         (str(Words("en").duration(0.7)), "0.7 s"),
         (str(Words("en").duration(300)), "5 min"),
         (str(Words("zh").duration(9000)), "2.5 小时"),

@@ -130,6 +130,6 @@ def _chart(table: Table) -> CostChart:
         table=table,
         points=points,
         x_ticks=[(value, x(value)) for value in log_ticks(x.low, x.high)],
-        y_ticks=[(value, y(value)) for value in ticks(y.low, y.high, 6)],
+        y_ticks=[(value, y(value)) for value in ticks(y.low, y.high, 8)],
         zero=y(0.0),
     )

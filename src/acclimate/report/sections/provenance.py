@@ -6,11 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from acclimate.report.texts import Marked, mark_changes, trim
+from acclimate.report.texts import Marked, clip, mark_changes, trim
 from acclimate.strategy.outcome import Outcome
 
 #: Generated examples shown per arm, and removed examples in all.
 _GENERATED, _REMOVED = 6, 12
+#: Characters of a generated example and its parent that are compared, and that are shown: a cut before comparing would let the
+#: ends differ where only the place of the cut does.
+_READ, _SHOWN = 2000, 360
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +35,9 @@ def generated(outcome: Outcome) -> dict[str, list[Grown]]:
         if key in seen or len(by_arm.get(example.arm, ())) == _GENERATED:
             continue
         seen.add(key)
-        parent, child = mark_changes(trim(example.parent, 360), trim(example.text, 360))
-        by_arm.setdefault(example.arm, []).append(Grown(example.method, example.label, parent, child))
+        parent, child = mark_changes(trim(example.parent, _READ), trim(example.text, _READ))
+        grown = Grown(example.method, example.label, clip(parent, _SHOWN), clip(child, _SHOWN))
+        by_arm.setdefault(example.arm, []).append(grown)
     return by_arm
 
 

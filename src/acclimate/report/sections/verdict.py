@@ -16,6 +16,8 @@ from acclimate.strategy.outcome import ArmResult, Outcome
 
 #: Verdicts as parts of message keys and names of CSS classes.
 SLUG = {"helped": "helped", "no evidence": "no_evidence", "hurt": "hurt"}
+#: Below this a p-value speaks for a difference, and a reader wonders why the verdict is "no evidence".
+SMALL_P = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,10 @@ def verdict(outcome: Outcome, words: Words) -> Verdict:
 def _measured(compared: Comparison | None, words: Words) -> Markup:
     if compared is None:
         return words("verdict.test.none")
-    return words(f"verdict.test.{SLUG[compared.verdict]}", **_figures(compared, words))
+    sentence = words(f"verdict.test.{SLUG[compared.verdict]}", **_figures(compared, words))
+    if compared.verdict == "no evidence" and compared.p_corrected < SMALL_P and compared.low < 0 < compared.high:
+        return words("page.space").join((sentence, words("verdict.test.seeds")))
+    return sentence
 
 
 def final_result(outcome: Outcome, name: str) -> ArmResult | None:
