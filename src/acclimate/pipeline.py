@@ -117,7 +117,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     cleaned, target = hygiene.clean(source, target)
     assert cleaned is not None
     cleaned, foreign = _of_classes(cleaned, target.classes)
-    notes = (*source.notes, *target.labelled.notes, *_hygiene_notes(target), *foreign)
+    notes = (*source.notes, *target.notes, *_hygiene_notes(target), *foreign)
     for note in notes if announce else ():
         announce(note)  # type: ignore[misc]  # not None: the loop is empty then
     plan = Plan(

@@ -11,10 +11,10 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from acclimate.errors import InputError, nearest
 from acclimate.tune.settings import TuneSettings
@@ -29,9 +29,7 @@ class Loader(yaml.SafeLoader):
     """YAML as its version 1.2 reads numbers: ``2e-5`` is one, where PyYAML alone takes it for a string."""
 
 
-Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]  # yaml's own annotations leave it out
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
-)
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789"))
 
 
 class Spec(BaseModel):
@@ -234,7 +232,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Check the text of a recipe; ``name`` is what messages call it. Raises as :func:`read_recipe`; paths stay as written."""
     try:
         node = yaml.compose(text, Loader=Loader)
-        values = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+        values = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -352,59 +350,44 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
         if arm.select is not None:
             yield from _problems_of(arm.select, SELECTORS, "selector", (*at, "select"))
         for position, spec in enumerate(arm.augment):
-            extra = {} if spec.method in MIXERS else {"times": _times}
+            extra = None if spec.method in MIXERS else _TIMES
             yield from _problems_of(spec, {**EXPANDERS, **MIXERS}, "augmenter", (*at, "augment", position), extra)
         for position, objective in enumerate(arm.tune.objectives):
             spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
-            yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), {"weight": _weight})
+            yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
 
 
 def _problems_of(
-    spec: MethodSpec, methods: Mapping[str, Any], kind: str, at: Location, extra: Mapping[str, Callable[[Any], str]] | None = None
+    spec: MethodSpec, methods: Mapping[str, Any], kind: str, at: Location, extra: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Location, str]]:
-    """``extra``: settings that are not the constructor's, each with what finds fault with a value (empty: nothing)."""
+    """``extra``: types of settings that are not the constructor's."""
+    from acclimate.engine.build import build
+
     extra = extra or {}
     if spec.method not in methods:
         close = nearest(spec.method, methods)
         hint = f"did you mean '{close}'?" if close else f"known: {', '.join(sorted(methods))}"
         yield (*at, "method"), f"unknown {kind} '{spec.method}'; {hint}"
         return
-    own = [name for name in inspect.signature(methods[spec.method]).parameters if name not in _PROVIDED]
-    known = [*own, *extra]
+    known = [*(name for name in inspect.signature(methods[spec.method]).parameters if name not in _PROVIDED), *extra]
     for name, value in spec.settings.items():
-        if name not in known:
-            close = nearest(name, known)
-            hint = f"did you mean '{close}'?" if close else f"known settings: {', '.join(sorted(known)) or 'none'}"
-            yield (*at, name), f"'{spec.method}' has no setting '{name}'; {hint}"
-        elif name not in own:
-            fault = extra[name](value)
-            if fault:
-                yield (*at, name), fault
-        else:
-            yield from _refusal(methods, kind, spec.method, {name: value}, (*at, name))
+        try:
+            if name not in known:
+                close = nearest(name, known)
+                hint = f"did you mean '{close}'?" if close else f"known settings: {', '.join(sorted(known)) or 'none'}"
+                yield (*at, name), f"'{spec.method}' has no setting '{name}'; {hint}"
+            elif name in extra:
+                TypeAdapter(extra[name]).validate_python(value)
+            else:
+                build(methods, kind, spec.method, {name: value}, _PROVIDED)
+        except InputError as error:
+            yield (*at, name), f"{error.found}; expected {error.expected}"
+        except ValidationError as error:
+            yield (*at, name), _message(error.errors()[0])
 
 
 #: What the pipeline hands to a constructor; not settings.
 _PROVIDED = {"embed": None, "seed": 0}
-
-
-def _refusal(
-    methods: Mapping[str, Any], kind: str, method: str, settings: dict[str, Any], at: Location
-) -> Iterator[tuple[Location, str]]:
-    """What a method's constructor says against a setting."""
-    from acclimate.engine.build import build
-
-    try:
-        build(methods, kind, method, settings, _PROVIDED)
-    except InputError as error:
-        yield at, f"{error.found}; expected {error.expected}"
-
-
-def _times(value: Any) -> str:
-    good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    return "" if good else f"found {value!r}; expected a whole number of at least 1: new examples for each one"
-
-
-def _weight(value: Any) -> str:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-    return "" if good else f"found {value!r}; expected a number above 0"
+#: Settings beside a constructor's: new examples for each one, and the factor before a term of the loss.
+_TIMES = {"times": Annotated[int, Field(ge=1, strict=True)]}
+_WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}

@@ -53,7 +53,7 @@ def parse_settings(given: list[str] | None) -> dict[str, Any]:
     for text in given or []:
         name, equals, value = text.partition("=")
         try:
-            values[name.strip().replace("-", "_")] = yaml.load(value, Loader)  # noqa: S506 - a SafeLoader
+            values[name.strip().replace("-", "_")] = yaml.load(value, Loader)
         except yaml.YAMLError:
             equals = ""
         if not equals or not name:
