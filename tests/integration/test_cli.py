@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.cli.main import main
+from acclimate.cli.output import print_table
 from acclimate.data.load import load
 from acclimate.data.write import write
 from tests.shift import pool, sentences
@@ -98,6 +101,21 @@ MISTAKES = {
     "a recipe that is not there": (("compare", "{0}/absent.yaml"), "absent.yaml"),
     "an unknown method": (("methods", "disr"), "'dsir'"),
     "an unknown demo": (("demo", "txt"), "'text'"),
+    "a setting that is no YAML": (("augment", "{0}/clinic.csv", "--set", "alpha=[1", "--out", "{0}/x.csv"), "NAME=VALUE"),
+    "a folder in place of a file": (("augment", "{0}/clinic.csv", "--out", "{0}"), "--out"),
+    "a file in place of a folder": (("tune", "{0}/encoder", "{0}/clinic.csv", "--out", "{0}/clinic.csv"), "is a file"),
+    "an unknown objective": (
+        ("tune", "{0}/encoder", "{0}/clinic.csv", "--objectives", "mixpu", "--out", "{0}/x", "--dry-run"),
+        "'mixup'",
+    ),
+    "an unknown model, dry": (("tune", "asset:minlm", "{0}/clinic.csv", "--out", "{0}/x", "--dry-run"), "'minilm'"),
+    "a folder that is no model, dry": (("evaluate", "{0}", "{0}/clinic.csv", "--dry-run"), "acclimate"),
+    "an unknown measure, dry": (("gap", "{0}/pool.jsonl.gz", "{0}/clinic.csv", "--methods", "mmd,corl", "--dry-run"), "'coral'"),
+    "an impossible setting, dry": (
+        ("select", "{0}/pool.jsonl.gz", "{0}/clinic.csv", "--method", "knn", "--set", "k=0", "--out", "{0}/x.csv", "--dry-run"),
+        "k=0",
+    ),
+    "a test file that is not there": (("augment", "{0}/clinic.csv", "--test", "{0}/tst.csv", "--out", "{0}/x.csv"), "tst.csv"),
     "an impossible test share": (("evaluate", "{0}", "{0}/clinic.csv", "--test", "1.5"), "test"),
     "an unknown option": (("gap", "a", "b", "--bogus"), "--bogus"),
 }
@@ -152,3 +170,85 @@ def test_every_public_name_is_there_and_stays_a_verb() -> None:
         "assert ac.select.__name__ == 'select'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _unlabelled(files: Path) -> Path:
+    """A target whose labels stand in a column that no guess finds."""
+    table = sentences("clinic", 40, 3).table
+    write(table.rename_columns(["code" if name == "label" else name for name in table.column_names]), files / "ward.jsonl")
+    return files / "ward.jsonl"
+
+
+def test_a_test_that_cannot_be_sealed_is_refused_and_never_augmented(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, out = _unlabelled(files), files / "grown.jsonl"
+    code, _, err = _run(capsys, "augment", target, "--set", "synonyms=none", "--out", out)
+    assert (code, out.exists()) == (2, False)
+    assert "--label" in err
+    code, _, err = _run(capsys, "augment", target, "--label", "code", "--set", "synonyms=none", "--out", out)
+    assert (code, "12 examples are set apart" in err) == (0, True)
+
+
+def test_selecting_for_a_target_without_labels_says_that_nothing_is_sealed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("select", files / "pool.jsonl.gz", _unlabelled(files), "--method", "dsir", "--out", files / "x.csv")
+    code, _, err = _run(capsys, *arguments, "--dry-run")
+    assert code == 0
+    assert "nothing of it is sealed" in err
+
+
+def test_source_and_target_may_name_their_columns_differently(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `select` wrote has our column names, whatever the target calls its own."""
+    target = _unlabelled(files)
+    _run(capsys, "select", files / "pool.jsonl.gz", target, "--method", "dsir", "--out", files / "p.parquet")
+    tune = ("tune", files / "encoder", target, "--label", "code", "--out", files / "m", "--dry-run", "--json")
+    code, out, err = _run(capsys, *tune, "--source", files / "p.parquet")
+    assert code == 0, err
+    assert json.loads(out)["trained_on"]["source"] == len(load(files / "p.parquet"))
+    table = pool(60).table
+    write(table.rename_columns([f"the {name}" for name in table.column_names]), files / "odd.csv")
+    named = ("--source-text", "the text", "--source-label", "the label")
+    code, out, err = _run(capsys, *tune, "--source", files / "odd.csv", *named)
+    assert code == 0, err
+    assert json.loads(out)["trained_on"]["source"] > 0
+
+
+def test_a_number_in_powers_of_ten_is_a_number(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _run(
+        capsys, "tune", files / "encoder", files / "clinic.csv", "--set", "lr=2e-5", "--out", files / "m", "--dry-run"
+    )
+    assert code == 0, err
+
+
+def test_a_test_file_may_number_its_rows_as_the_target_does(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "other").mkdir()
+    write(sentences("clinic", 12, 77).table, files / "other" / "clinic.csv")
+    arguments = ("augment", files / "clinic.csv", "--test", files / "other" / "clinic.csv", "--set", "synonyms=none")
+    code, out, err = _run(capsys, *arguments, "--out", files / "grown.csv", "--json")
+    assert code == 0, err
+    assert json.loads(out)["parents"] == 60
+
+
+def test_ctrl_c_ends_with_one_message_and_exit_code_3(tmp_path: Path) -> None:
+    """The command is caught while it waits for a file, so the moment does not depend on the machine."""
+    pipe = tmp_path / "slow.jsonl"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "acclimate.cli.main", "augment", str(pipe), "--out", str(tmp_path / "x.csv")]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    with running, pipe.open("w"):  # opens as soon as the command reads
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "Interrupted" in err
+    assert "start the same command again" in err
+    assert "Traceback" not in err
+
+
+def test_what_a_method_needs_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _run(capsys, "methods", "--json")
+    needs = {(card["family"], card["name"]): card["needs"] for card in json.loads(out)}
+    assert needs["gap", "label-shift"] == ["embeddings", "source labels"]
+    assert needs["tune", "coral"] == ["unlabelled target texts"]
+
+
+def test_a_title_is_not_broken_by_a_narrow_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("a title of seven words, not four", ("n",), [(1,)])
+    assert capsys.readouterr().out.splitlines()[0] == "a title of seven words, not four"

@@ -89,7 +89,7 @@ def gap(
         (
             name,
             method,
-            f"{result.value:.4f}",
+            f"{result.value:.4g}",
             _interval(result.low, result.high),
             "" if result.p_value is None else f"{result.p_value:.3f}",
             result.warning,
@@ -103,7 +103,7 @@ def gap(
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.4f} … {high:.4f}"
+    return "" if low is None or high is None else f"{low:.4g} … {high:.4g}"
 
 
 def select(

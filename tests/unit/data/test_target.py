@@ -126,3 +126,16 @@ def test_what_reading_announced_and_skipped_reaches_the_target(tmp_path: Path) -
     made = target(tmp_path / "a.jsonl", on_bad_row="skip")
     assert made.skipped == 1
     assert made.notes == made.labelled.notes == load(tmp_path / "a.jsonl", on_bad_row="skip").notes
+
+
+def test_nothing_that_could_tell_a_label_goes_with_unlabelled_inputs() -> None:
+    """A rating from which the label was made says as much as the label."""
+    domain = _domain(20)
+    rated = domain.with_column("rating", pa.array([1.0 if label == "yes" else -1.0 for label in domain.labels]))
+    made = make_target(rated, test=0.3, validation=0.2)
+    drawn = made.draw(4, seed=0)
+    assert made.validation is not None
+    for inputs in (made.test.inputs, made.validation.inputs, made.inputs, drawn.unlabelled):
+        assert "rating" not in inputs.table.column_names
+        assert "label" not in inputs.table.column_names
+    assert "rating" in made.labelled.table.column_names
