@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from acclimate.cli.main import main
 from acclimate.cli.output import print_table
-from acclimate.data.load import load
+from acclimate.data.load import load, target
 from acclimate.data.write import write
 from tests.shift import pool, sentences
 
@@ -186,6 +188,24 @@ def test_a_test_that_cannot_be_sealed_is_refused_and_never_augmented(files: Path
     assert "--label" in err
     code, _, err = _run(capsys, "augment", target, "--label", "code", "--set", "synonyms=none", "--out", out)
     assert (code, "12 examples are set apart" in err) == (0, True)
+
+
+def test_what_repeats_a_test_example_gets_no_children(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = load(files / "clinic.csv").table
+    twice = pa.concat_tables([table, table.set_column(0, "id", pa.array([f"again {row}" for row in range(table.num_rows)]))])
+    write(twice, files / "twice.csv")
+    code, _, err = _run(capsys, "augment", files / "twice.csv", "--times", 1, "--set", "synonyms=none", "--out", files / "g.jsonl")
+    assert code == 0, err
+    test = target(files / "twice.csv").test.inputs.texts
+    parents = {row["origin"]["parents"][0] for row in _with_origin(files / "g.jsonl")}
+    texts = dict(zip(twice.column("id").to_pylist(), twice.column("text").to_pylist(), strict=True))
+    assert parents
+    assert not {texts[parent] for parent in parents} & set(test)
+
+
+def _with_origin(file: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [{**row, "origin": json.loads(row["origin"])} for row in rows]
 
 
 def test_selecting_for_a_target_without_labels_says_that_nothing_is_sealed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

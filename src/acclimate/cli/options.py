@@ -87,21 +87,21 @@ def check_file(out: Path) -> None:
         ) from error
     if out.is_dir():
         raise InputError(f"--out {out} is a folder", expected="a file to write", fix="give the file a name")
-    _check_place(out)
+    _check_place(out, out.absolute().parent)
 
 
 def check_folder(out: Path) -> None:
     """The same for a folder to be made or filled."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file", expected="a folder", fix="choose another name")
-    _check_place(out / "file")
+    _check_place(out, out.absolute())
 
 
-def _check_place(path: Path) -> None:
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+def _check_place(out: Path, folder: Path) -> None:
+    above = next(place for place in (folder, *folder.parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(
-            f"--out {path}: nothing can be written in '{above}'",
+            f"--out {out}: nothing can be written in '{above}'",
             expected="a folder that can be written",
             fix="choose another place",
         )

@@ -200,6 +200,7 @@ def augment(
     check_file(out)
     chosen = parse_settings(settings)
     examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
+    _, examples = _cleaned(None, examples, "")  # a child of what repeats a test example would be a child of that
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
