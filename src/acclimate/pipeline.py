@@ -12,7 +12,7 @@ import pyarrow as pa
 from acclimate.data import hygiene
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
-from acclimate.data.make import make_target
+from acclimate.data.make import make_target, with_distinct_ids
 from acclimate.data.target import Target
 from acclimate.engine.local import cores
 from acclimate.engine.storage import write_json, write_parquet, write_text
@@ -20,7 +20,7 @@ from acclimate.errors import unknown_name
 from acclimate.features.embeddings import Embedder
 from acclimate.gap.measure import gap
 from acclimate.models.reference import resolve
-from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, TargetSpec, is_folds, read_recipe
+from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, is_folds, read_recipe
 from acclimate.report import write_report
 from acclimate.strategy.arms import Arm, Method, settings
 from acclimate.strategy.assemble import assemble
@@ -117,7 +117,8 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     cleaned, target = hygiene.clean(source, target)
     assert cleaned is not None
     cleaned, foreign = _of_classes(cleaned, target.classes)
-    notes = (*source.notes, *target.notes, *_hygiene_notes(target), *foreign)
+    cleaned, repeated = _apart_from_folds(cleaned, target)
+    notes = (*source.notes, *target.notes, *_hygiene_notes(target), *foreign, *repeated)
     for note in notes if announce else ():
         announce(note)  # type: ignore[misc]  # not None: the loop is empty then
     plan = Plan(
@@ -180,14 +181,35 @@ def _file_name(name: str) -> str:
 
 def _read(recipe: Recipe) -> tuple[Domain, Target]:
     spec = recipe.target
+    known = [read_domain(spec)]
+
+    def part(value: float | int | str, role: str) -> float | int | Domain:
+        """A share or a count as it is; anything else is a file with the target's columns."""
+        if not isinstance(value, str):
+            return value
+        known.append(with_distinct_ids(read_domain(spec.model_copy(update={"path": value})), known, role))
+        return known[-1]
+
+    test = part(spec.test, "test")
+    validation = None if is_folds(spec.validation) else part(spec.validation, "validation")
+    unlabelled = part(spec.unlabelled, "unlabelled") if spec.unlabelled else None
     target = make_target(
-        read_domain(spec),
-        test=_share_or_domain(spec.test, spec),
-        validation=None if is_folds(spec.validation) else _share_or_domain(spec.validation, spec),
-        unlabelled=read_domain(spec.model_copy(update={"path": spec.unlabelled})) if spec.unlabelled else None,
+        known[0],
+        test=test,
+        validation=validation,
+        unlabelled=unlabelled if isinstance(unlabelled, Domain) else None,
         seed=spec.split_seed,
     )
     return read_domain(recipe.source), target
+
+
+def _apart_from_folds(source: Domain, target: Target) -> tuple[Domain, list[str]]:
+    """Where folds validate, the source without what repeats a labelled target example: that example is held out once."""
+    if target.validation is not None:
+        return source, []
+    apart = hygiene.without_repeats(source, target.labelled)
+    removed = len(source) - len(apart)
+    return apart, [f"removed {removed} source examples that repeat a labelled target example"] if removed else []
 
 
 def _of_classes(source: Domain, classes: Sequence[str]) -> tuple[Domain, list[str]]:
@@ -199,11 +221,6 @@ def _of_classes(source: Domain, classes: Sequence[str]) -> tuple[Domain, list[st
     left_out = len(source) - len(rows)
     note = f"left out {left_out} source examples of classes that the target does not have: {', '.join(others[:8])}"
     return dataclasses.replace(source.take(rows), notes=source.notes), [note]
-
-
-def _share_or_domain(value: float | int | str, spec: TargetSpec) -> float | int | Domain:
-    """A share or a count as it is; anything else is a file with the target's columns."""
-    return read_domain(spec.model_copy(update={"path": value})) if isinstance(value, str) else value
 
 
 def read_domain(spec: DataSpec) -> Domain:

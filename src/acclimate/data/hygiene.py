@@ -86,6 +86,15 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
     return swept.get("source"), cleaned
 
 
+def without_repeats(domain: Domain, of: Domain) -> Domain:
+    """The rows of ``domain`` that repeat no row of ``of``, by the rules of :func:`clean`.
+
+    For a source before K-fold validation over ``of``: each of its rows is held out once, and a copy would be learned from.
+    """
+    kept = _sweep("source", domain, _Reference([("labelled", of)]), [])
+    return dataclasses.replace(_without(domain, kept), notes=domain.notes)
+
+
 def _nothing_left(place: str, name: str, count: int) -> InputError:
     return InputError(
         f"All {count} {place} examples of '{name}' repeat test or validation examples",

@@ -11,6 +11,7 @@ from acclimate.data.canonical import canonical_table, check_nonempty
 from acclimate.data.columns import resolve
 from acclimate.data.domain import Domain
 from acclimate.data.gather import gather
+from acclimate.data.hygiene import clean
 from acclimate.data.locate import PathLike
 from acclimate.data.make import Share, make_target, parse_share, with_distinct_ids
 from acclimate.data.packaged import packaged
@@ -75,7 +76,7 @@ def target(
     name: str | None = None,
     on_bad_row: OnBadRow = "fail",
 ) -> Target:
-    """Read the target domain and put its test behind the firewall.
+    """Read the target domain, put its test behind the firewall, and remove from the rest what repeats it (``Target.hygiene``).
 
     Args:
         path: the labelled examples.
@@ -109,13 +110,14 @@ def target(
         known.append(part)
         return part
 
-    return make_target(
+    made = make_target(
         main,
         test=read(test_share, "test") if isinstance(test_share, str) else test_share,
         validation=read(validation_share, "validation") if isinstance(validation_share, str) else validation_share,
         unlabelled=None if unlabelled is None else read(unlabelled, "unlabelled", labelled=False),
         seed=seed,
     )
+    return clean(None, made)[1]
 
 
 def _load(path: Paths, named: Named, name: str | None, on_bad_row: OnBadRow, *, labelled: bool = True) -> Domain:

@@ -76,7 +76,7 @@ def read_json(path: Path) -> Any:
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a Parquet file atomically; equal tables give equal bytes."""
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def content_hash(*parts: Any) -> str:

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from acclimate.engine.storage import content_hash
-
 Settings = tuple[tuple[str, Any], ...]
 Sources = Literal["none", "all", "selected"]
 
@@ -60,11 +58,6 @@ class Arm:
     @property
     def is_control(self) -> bool:
         return bool(self.control)
-
-    @property
-    def key(self) -> str:
-        """A name made from its content, for files."""
-        return content_hash(str(self), self.control)[:12]
 
     def __str__(self) -> str:
         parts = []

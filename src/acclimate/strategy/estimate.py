@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.data.domain import Domain
+from acclimate.engine.threads import one_thread
 from acclimate.features.embeddings import Embedder
 from acclimate.strategy.plan import Plan
 from acclimate.tune.examples import gather
@@ -38,15 +39,20 @@ class Estimate:
 
 def estimate(plan: Plan, embed: Embedder) -> Estimate:
     """Measure a sample of each stage and multiply. What a cache already holds makes the real run faster, never slower."""
+    with one_thread():  # as the units run
+        return _estimate(plan, embed)
+
+
+def _estimate(plan: Plan, embed: Embedder) -> Estimate:
     parts = [plan.source, plan.target.labelled, plan.target.unlabelled, plan.target.test.inputs]
     texts = sum(len(part) for part in parts)
     arms = len(plan.all_arms)
     fits = arms * plan.seeds * (1 + (plan.folds if plan.target.validation is None else 1))
     tuned = (arms if plan.confirm_all else 2) * plan.confirm_seeds
     seconds = {
-        "embed": _seconds_per_text(parts, embed) * texts,
-        "screen": _seconds_per_fit(plan, embed.dim) * fits,
-        "fine-tune": _seconds_per_training(plan) * tuned if tuned else 0.0,
+        "embed": _seconds_per_text(parts, embed) * texts / plan.workers,
+        "screen": _seconds_per_fit(plan, embed.dim) * fits / min(plan.workers, plan.seeds),
+        "fine-tune": _seconds_per_training(plan) * tuned / min(plan.workers, tuned) if tuned else 0.0,
     }
     vectors = texts * embed.dim * 4 / 2**20
     weights = sum(part.numel() for part in embed.encoder.model.parameters()) * 4 / 2**20

@@ -52,6 +52,15 @@ class Plan:
     def check(self) -> None:
         """Raise :class:`InputError` for what would fail, or mean nothing, after an hour of work."""
         check_labels(self.source, self.target)
+        if self.labels is not None and self.labels > len(self.target.labelled):
+            raise InputError(
+                f"{self.labels} target labels were asked for, and {len(self.target.labelled)} are left to learn from",
+                expected="no more labels than the target has beside its test",
+                fix="lower `labels`, or leave it out to use all",
+            )
+        twins = [name for name, count in Counter(arm.name for arm in self.all_arms).items() if count > 1]
+        if twins:
+            raise InputError(f"Two arms are called '{twins[0]}'", expected="arms that differ", fix="remove one of them")
         self._check_folds()
 
     def _check_folds(self) -> None:

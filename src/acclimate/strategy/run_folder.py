@@ -77,8 +77,8 @@ class RunFolder:
     def read_step(self, key: str) -> pa.Table | None:
         """The table of a finished unit; None where it is missing, or damaged from outside."""
         try:
-            return pq.read_table(self._place(key))
-        except (FileNotFoundError, pa.ArrowInvalid):
+            return pq.read_table(self._place(key), page_checksum_verification=True)
+        except (OSError, pa.ArrowInvalid):
             return None
 
     def _place(self, key: str) -> Path:

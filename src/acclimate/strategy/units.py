@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
@@ -83,12 +84,13 @@ class Bench:
 
     def first_material(self, arm: Arm) -> Material:
         """What an arm learned from with the first seed: for showing."""
-        return self.workshop.material(arm, self.plan.target.draw(self.plan.labels, 0), 0)
+        with one_thread():
+            return self.workshop.material(arm, self.plan.target.draw(self.plan.labels, 0), 0)
 
     def keep(self, arm: Arm, folder: Path) -> None:
         """Fine-tune an arm with the first seed, as its unit did, and save the model."""
         with one_thread():
-            self._fine_tuned(arm, self.first_material(arm), seed=0).save(folder)
+            self._train(arm, self.first_material(arm), 0, folder, save=True)
 
     def _facts(
         self, arm: Arm, fidelity: Fidelity, seed: int, material: Material, parts: Mapping[str, list[Scores]]
@@ -144,7 +146,15 @@ class Bench:
         return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
 
     def _fine_tuned(self, arm: Arm, material: Material, seed: int) -> Adapted:
-        folder = self._checkpoints / self.key(arm, "fine-tune", seed) if self._checkpoints else None
+        if self._checkpoints is None:
+            return self._train(arm, material, seed, None)
+        folder = self._checkpoints / self.key(arm, "fine-tune", seed)
+        adapted = self._train(arm, material, seed, folder)
+        with contextlib.suppress(OSError):  # its checkpoints are gone by now; what is left is not ours to judge
+            folder.rmdir()
+        return adapted
+
+    def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
         mixers = [method for method in arm.augment if method.name in MIXERS]
         terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*mixers, *arm.objectives)])
         return fine_tune(
@@ -155,4 +165,5 @@ class Bench:
             objectives=terms,
             seed=seed,
             folder=folder,
+            save=save,
         )

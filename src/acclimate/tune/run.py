@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.data.domain import Domain
+from acclimate.data.hygiene import clean
 from acclimate.data.target import Target
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
@@ -29,7 +30,8 @@ def tune(
 ) -> Adapted:
     """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
 
-    The target's test and validation are not looked at.
+    What repeats a test or validation example is left out first (:func:`acclimate.data.hygiene.clean`); beyond that, these two parts
+    are not looked at.
 
     Args:
         model: ``asset:minilm``, a local folder, or a hub name.
@@ -51,7 +53,8 @@ def tune(
     """
     chosen = TuneSettings.of(settings)
     terms = build_terms(objectives)
-    kept = source.to_domain() if isinstance(source, Selection) else source
-    examples = of_target(target, source=kept, augmented=augmented)
+    kept, cleaned = clean(source.to_domain() if isinstance(source, Selection) else source, target)
+    grown, _ = clean(augmented, target)
+    examples = of_target(cleaned, source=kept, augmented=grown)
     place = None if folder is None else Path(folder)
     return fine_tune(model, examples, target.classes, chosen, terms, seed, place, save=place is not None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -185,7 +186,14 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """A process killed while writing leaves the last whole checkpoint, never half of one."""
-        super()._save_checkpoint(model, trial)
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, SafetensorError) as error:
+            raise RunError(
+                f"A checkpoint could not be written to '{self.args.output_dir}': {error}",
+                expected="a writable folder with free space",
+                fix="free some space and start again: training continues from the last whole checkpoint",
+            ) from error
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             checkpoints.publish(Path(self.args.output_dir), self.state.global_step)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.domain import Domain, from_columns
-from acclimate.data.hygiene import CLIP, EXAMPLES, clean
+from acclimate.data.hygiene import CLIP, EXAMPLES, clean, without_repeats
 from acclimate.data.target import Sealed, Target
 from acclimate.errors import InputError
 
@@ -161,3 +161,9 @@ def test_what_is_removed_does_not_depend_on_the_order_of_rows(pool: list[str], t
     assert sorted(cleaned.ids) == sorted(cleaned_other.ids)
     assert first.hygiene == second.hygiene
     assert set(cleaned.texts).isdisjoint(test)
+
+
+def test_a_source_is_kept_apart_from_what_folds_hold_out() -> None:
+    clinic = from_columns("clinic", ["the nurse was kind and quick today", "the ward was cold and loud at night"], ["good", "bad"])
+    source = from_columns("pool", ["The nurse was KIND and quick today!", "a parcel that came late and broken"], ["good", "bad"])
+    assert without_repeats(source, clinic).texts == ["a parcel that came late and broken"]
