@@ -118,7 +118,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     assert cleaned is not None
     cleaned, foreign = _of_classes(cleaned, target.classes)
     cleaned, repeated = _apart_from_folds(cleaned, target)
-    notes = (*source.notes, *target.notes, *_hygiene_notes(target), *foreign, *repeated)
+    notes = (*source.notes, *target.notes, *_hygiene_notes(target), *foreign, *repeated, *_same_labels_note(recipe, target))
     for note in notes if announce else ():
         announce(note)  # type: ignore[misc]  # not None: the loop is empty then
     plan = Plan(
@@ -201,6 +201,13 @@ def _read(recipe: Recipe) -> tuple[Domain, Target]:
         seed=spec.split_seed,
     )
     return read_domain(recipe.source), target
+
+
+def _same_labels_note(recipe: Recipe, target: Target) -> list[str]:
+    if recipe.target.labels is not None or recipe.seeds == 1:
+        return []
+    count = len(target.labelled)
+    return [f"every seed learns from the same {count} target labels; intervals do not speak of other draws of them (`labels` does)"]
 
 
 def _apart_from_folds(source: Domain, target: Target) -> tuple[Domain, list[str]]:
