@@ -149,8 +149,3 @@ def rows_by_domain(source: Domain) -> dict[str, NDArray[np.int64]]:
     for row, name in enumerate(source.domains):
         rows.setdefault(name, []).append(row)
     return {name: np.array(indices, dtype=np.int64) for name, indices in rows.items()}
-
-
-def split_by_domain(source: Domain) -> dict[str, Domain]:
-    """The source's sub-domains by name, in order of first appearance."""
-    return {name: source.take(rows, name) for name, rows in rows_by_domain(source).items()}
