@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from acclimate.gap.measure import gap as gap
     from acclimate.pipeline import compare as compare
     from acclimate.select.base import Selection as Selection
-    from acclimate.select.run import select as select
+    from acclimate.strategy.select import select as select
     from acclimate.tune.run import tune as tune
     from acclimate.tune.settings import TuneSettings as TuneSettings
 
@@ -48,7 +48,7 @@ _PLACES = {
     "evaluate": "acclimate.evaluate.measure",
     "gap": "acclimate.gap.measure",
     "load": "acclimate.data.load",
-    "select": "acclimate.select.run",
+    "select": "acclimate.strategy.select",
     "target": "acclimate.data.load",
     "tune": "acclimate.tune.run",
 }

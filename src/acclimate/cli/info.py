@@ -11,11 +11,10 @@ from acclimate.cli.output import print_json, print_table, say
 from acclimate.errors import unknown_name
 
 #: Constructor arguments that the pipeline provides; they are not settings of a method.
-_PROVIDED = ("embed", "seed", "self")
-#: What a method may need, and the class attribute of its family that says so.
+_PROVIDED = ("embed", "seed", "learner", "language_model", "tools", "self")
+#: What a gap method or an objective may need, and the class attribute that says so; selectors list theirs.
 _NEEDS = {
     "embeddings": "needs_embeddings",
-    "target labels": "uses_target_labels",
     "source labels": "uses_source_labels",
     "unlabelled target texts": "needs_unlabelled",
 }
@@ -60,7 +59,9 @@ def _cards() -> list[dict[str, Any]]:
 
 def _card(family: str, name: str, method: Any) -> dict[str, Any]:
     parameters = inspect.signature(method).parameters.values()
-    needs = [need for need, attribute in _NEEDS.items() if getattr(method, attribute, False)]
+    needs = list(getattr(method, "needs", ())) or [need for need, attribute in _NEEDS.items() if getattr(method, attribute, False)]
+    if getattr(method, "extra", ""):
+        needs.append(f"acclimate[{method.extra}]")
     return {
         "name": name,
         "family": family,

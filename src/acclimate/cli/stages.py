@@ -132,12 +132,13 @@ def select(
     from acclimate.engine.build import build
     from acclimate.engine.progress import show
     from acclimate.select import METHODS
+    from acclimate.select.base import Toolbox
     from acclimate.select.budget import Budget
-    from acclimate.select.run import select as choose
+    from acclimate.strategy.select import select as choose
 
     check_file(out)
     chosen = parse_settings(settings)
-    build(METHODS, "selector", method, chosen, {"embed": None, "seed": seed})  # a mistake is told before the files are read
+    build(METHODS, "selector", method, chosen, Toolbox().provided)  # a mistake is told before the files are read
     amount = Budget.parse(budget)
     pool = read_source(source, on_bad_row, text=text, label=label, domain=domain, id=id)
     wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)

@@ -53,6 +53,8 @@ class Columns:
     """The user's column for each role; None where there is none."""
 
     text: str
+    image: str | None = None
+    messages: str | None = None
     label: str | None = None
     domain: str | None = None
     id: str | None = None

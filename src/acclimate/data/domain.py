@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import orjson
@@ -14,12 +15,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from acclimate.engine.storage import content_hash
+from acclimate.errors import InputError
 
 if TYPE_CHECKING:
     import datasets
 
-#: What a column can mean. A table in a Domain always has ``id`` and ``text``; the others where the data has them.
-ROLES = ("text", "label", "domain", "id", "weight", "origin")
+#: What a column can mean. A table in a Domain always has ``id`` and what examples consist of: ``text``, ``image``, or ``messages``
+#: with the ``text`` that they read as; the others where the data has them.
+ROLES = ("text", "image", "messages", "label", "domain", "id", "weight", "origin")
+
+Modality = Literal["text", "image", "chat"]
+#: One turn of a conversation: ``{"role": "user", "content": "..."}``.
+Message = dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,9 +35,10 @@ class Domain:
 
     Attributes:
         name: what reports call it.
-        table: Arrow table; canonical columns ``id`` (string, unique), ``text`` (string), and optionally ``label`` (string, null
-            where unlabelled), ``domain`` (string), ``weight`` (float64), ``origin`` (string, JSON; only generated examples have
-            it). The user's other columns follow under their own names.
+        table: Arrow table; canonical columns ``id`` (string, unique), one of ``text`` (string), ``image`` (binary, an encoded
+            picture such as PNG or JPEG) or ``messages`` (string, JSON; with ``text``, what the conversation reads as), and
+            optionally ``label`` (string, null where unlabelled), ``domain`` (string), ``weight`` (float64), ``origin`` (string,
+            JSON; only generated examples have it). The user's other columns follow under their own names.
         notes: what reading announced: guessed columns, skipped rows.
         skipped: how many bad rows reading left out (see ``data.bad_rows``).
     """
@@ -46,10 +54,58 @@ class Domain:
     def __repr__(self) -> str:
         return f"Domain({self.name!r}, {len(self)} examples, columns {self.table.column_names})"
 
+    @property
+    def modality(self) -> Modality:
+        """What the examples are: texts, images, or conversations."""
+        if "image" in self.table.column_names:
+            return "image"
+        return "chat" if "messages" in self.table.column_names else "text"
+
     @cached_property
     def texts(self) -> list[str]:
-        """The texts, in order."""
+        """The texts, in order; of conversations, what they read as.
+
+        Raises:
+            InputError: the examples are images.
+        """
+        if self.modality == "image":
+            raise InputError(
+                f"The examples of '{self.name}' are images, without texts",
+                expected="texts or conversations",
+                fix="use a method for images; `acclimate methods` names what each one reads",
+            )
         return list(self.table.column("text").to_pylist())
+
+    @cached_property
+    def images(self) -> list[bytes]:
+        """The encoded pictures, in order.
+
+        Raises:
+            InputError: the examples are not images.
+        """
+        if self.modality != "image":
+            raise InputError(
+                f"The examples of '{self.name}' are not images", expected="a column of images", fix="name it: image=..."
+            )
+        return list(self.table.column("image").to_pylist())
+
+    @cached_property
+    def conversations(self) -> list[list[Message]]:
+        """The turns of each conversation, in order.
+
+        Raises:
+            InputError: the examples are not conversations.
+        """
+        if self.modality != "chat":
+            raise InputError(
+                f"The examples of '{self.name}' are not conversations", expected="a column of messages", fix="name it: messages=..."
+            )
+        return [orjson.loads(value) for value in self.table.column("messages").to_pylist()]
+
+    @property
+    def contents(self) -> list[str] | list[bytes]:
+        """What an encoder reads of each example: its text, or its encoded picture."""
+        return self.images if self.modality == "image" else self.texts
 
     @cached_property
     def ids(self) -> list[str]:
@@ -89,8 +145,15 @@ class Domain:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of ids, texts, labels, domains and weights in order."""
-        return content_hash(self.ids, self.texts, self.labels, self.domains, self.weights.tolist())
+        """A hash of ids, contents, labels, domains and weights in order."""
+        match self.modality:
+            case "image":
+                said = [hashlib.blake2b(image, digest_size=16).hexdigest() for image in self.images]
+            case "chat":
+                said = self.table.column("messages").to_pylist()
+            case _:
+                said = self.texts
+        return content_hash(self.ids, said, self.labels, self.domains, self.weights.tolist())
 
     def take(self, indices: Sequence[int] | NDArray[np.int64], name: str | None = None) -> Domain:
         """The examples at ``indices``, in that order."""
@@ -139,6 +202,19 @@ def from_columns(
     if origins is not None:
         columns["origin"] = pa.array(origins, pa.string())
     return Domain(name, pa.table(columns))
+
+
+def from_images(
+    name: str,
+    images: Sequence[bytes],
+    labels: Sequence[str | None] | None = None,
+    *,
+    ids: Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
+) -> Domain:
+    """A Domain from encoded pictures (PNG, JPEG, ...); ids default to ``name:row``."""
+    table = from_columns(name, [""] * len(images), labels, ids=ids, domains=domains).table
+    return Domain(name, table.set_column(table.schema.get_field_index("text"), "image", pa.array(images, pa.binary())))
 
 
 def concatenate(name: str, domains: Sequence[Domain]) -> Domain:

@@ -8,10 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+#: Texts, or pictures as encoded bytes.
+Contents = Sequence[str] | Sequence[bytes]
+
 
 class Embed(Protocol):
-    """Texts to vectors. Handed to every method that needs a model, so that all share one model and one cache."""
+    """Examples to vectors. Handed to every method that needs a model, so that all share one model and one cache.
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """``n`` texts to ``(n, d)``; a text's vector depends on that text alone, to the last bit."""
+    Methods call it with ``domain.contents``: texts, or pictures as encoded bytes.
+    """
+
+    def __call__(self, contents: Contents, /) -> NDArray[np.float32]:
+        """``n`` texts or pictures to ``(n, d)``; the vector of one depends on that one alone, to the last bit."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from acclimate.engine.local import map_ordered
 from acclimate.engine.progress import track
 from acclimate.engine.storage import cache_home, content_hash
+from acclimate.features.base import Contents
 from acclimate.features.cache import VectorCache
 from acclimate.models.reference import resolve
 
@@ -88,11 +89,11 @@ class Embedder:
             self._encoder = Encoder.load(self.reference.location, self.device, self.max_length)
         return self._encoder
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def __call__(self, contents: Contents, /) -> NDArray[np.float32]:
         """``n`` texts to ``(n, d)``, in order."""
-        if not texts:
+        if not contents:
             return np.empty((0, self.dim), dtype=np.float32)
-        return self.cache.vectors(texts, self._compute)
+        return self.cache.vectors(cast("Sequence[str]", contents), self._compute)
 
     def warm(self, texts: Sequence[str], workers: int = 1) -> None:
         """Compute the vectors that are missing, shared among processes where the cache is on disk."""

@@ -7,9 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.engine.storage import content_hash
+from acclimate.select.base import Need, Trait
 
 
 def uniform(seed: int, ids: list[str], purpose: str) -> NDArray[np.float64]:
@@ -25,10 +26,11 @@ class Random:
     Avoid when: the target is narrow and the pool is broad; then almost nothing relevant is picked.
     """
 
-    needs_embeddings: ClassVar[bool] = False
-    uses_target_labels: ClassVar[bool] = False
+    needs: ClassVar[tuple[Need, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ("random",)
+    extra: ClassVar[str] = ""
     paper: ClassVar[str] = "control"
-    modality: ClassVar[tuple[str, ...]] = ("text", "image", "chat")
+    modality: ClassVar[tuple[Modality, ...]] = ("text", "image", "chat")
     summary: ClassVar[str] = "a random pick, the control at the same budget"
     summary_zh: ClassVar[str] = "随机抽取：同等预算下的对照"
 

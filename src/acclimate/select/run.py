@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from acclimate.engine.build import build
 from acclimate.errors import InputError, RunError
 from acclimate.features.base import Embed
 from acclimate.select import METHODS
-from acclimate.select.base import Selection, Selector
+from acclimate.select.base import Selection, Selector, Toolbox, Weigher
 from acclimate.select.budget import Budget, count_words
+from acclimate.select.needs import check_needs
 
 
 def select(
@@ -25,12 +27,14 @@ def select(
     method: str = "classifier",
     budget: str | float | Budget = "20%",
     seed: int = 0,
+    tools: Toolbox | None = None,
     embed: Embed | None = None,
-    model: str = "asset:minilm",
     count_tokens: Callable[[str], int] = count_words,
     **settings: Any,
 ) -> Selection:
     """Keep the source examples that are most useful for the target.
+
+    The public verb is :func:`acclimate.strategy.select.select`, which fills ``tools``.
 
     The method sees the source, and of the target its labelled and unlabelled examples; never the test or the validation part.
 
@@ -40,13 +44,14 @@ def select(
         method: a name in ``METHODS``.
         budget: how much to keep: ``"20%"``, ``5000``, ``"2M tokens"`` (see :class:`acclimate.select.budget.Budget`).
         seed: of whatever the method draws.
-        embed: texts to vectors, for methods that look at embeddings; by default ``model`` is loaded when one asks for it.
-        model: the encoder used where ``embed`` is not given.
+        tools: what the method may be handed (an encoder, a learner, a language model).
+        embed: short for a box with this encoder alone.
         count_tokens: the length of a text, for a budget of tokens; words by default.
         settings: of the method; ``acclimate methods NAME`` lists them.
 
     Raises:
-        InputError: an unknown method or setting, a budget that means nothing, an empty source or target.
+        InputError: an unknown method or setting, a budget that means nothing, an empty source or target, or the method needs what
+            is not there; the message names one that can serve.
         RunError: the method gave a score that is not a number.
 
     >>> from acclimate.data.domain import from_columns
@@ -58,9 +63,10 @@ def select(
     ['fever of a patient']
     """
     wanted = Budget.parse(budget)
-    provided = {"embed": embed if embed is not None else _Deferred(model), "seed": seed}
-    selector = build(METHODS, "selector", method, settings, provided)
+    tools = dataclasses.replace(tools or Toolbox(embed), seed=seed)
+    selector = build(METHODS, "selector", method, settings, tools.provided)
     _check_not_empty(source, target)
+    check_needs(METHODS, method, source, target, tools)
     selector.fit(source, target)
     scores = _scores(selector, method, source)
     indices, note = wanted.take(scores, source.texts, count_tokens=count_tokens)
@@ -69,25 +75,10 @@ def select(
         source=source,
         indices=indices,
         scores=scores,
-        weights=np.ones(len(indices)),
+        weights=_weights(selector, source.take(indices)),
         reasons=selector.reasons(source.take(indices)),
         notes=(note,) if note else (),
     )
-
-
-class _Deferred:
-    """An ``Embed`` that loads its model when it is first called, so that methods without embeddings never do."""
-
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._embed: Embed | None = None
-
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        if self._embed is None:
-            from acclimate.features.embeddings import Embedder
-
-            self._embed = Embedder(model=self._model)
-        return self._embed(texts)
 
 
 def _check_not_empty(source: Domain, target: Target) -> None:
@@ -111,6 +102,13 @@ def _scores(selector: Selector, method: str, source: Domain) -> NDArray[np.float
             fix="look at that example's text and at the model's embeddings of it",
         )
     return scores
+
+
+def _weights(selector: Selector, kept: Domain) -> NDArray[np.float64]:
+    """Training weights of what is kept, with mean 1; all 1 where the method gives none, or gives only zeros."""
+    weights = cast("Weigher", selector).weights(kept) if "weighs" in selector.traits else np.ones(len(kept))
+    total = weights.sum()
+    return weights * (len(kept) / total) if total > 0 else np.ones(len(kept))
 
 
 def _describe(method: str, settings: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
 from acclimate.select.run import select
 from acclimate.strategy.arms import Arm, Method
+from acclimate.strategy.select import toolbox
 
 Made = TypeVar("Made")
 
@@ -65,7 +66,7 @@ class Workshop:
 
     def __init__(self, source: Domain, embed: Embed) -> None:
         self.source = source
-        self._embed = embed
+        self._tools = toolbox(embed)
         self._made: OrderedDict[str, tuple[object, float]] = OrderedDict()
 
     def material(self, arm: Arm, view: Target, seed: int) -> Material:
@@ -87,13 +88,13 @@ class Workshop:
     def _select(self, arm: Arm, view: Target, seed: int) -> tuple[Selection, float]:
         method = arm.select
         assert method is not None
-        labels = view.labelled.fingerprint if SELECTORS[method.name].uses_target_labels else ""
+        labels = view.labelled.fingerprint if "target labels" in SELECTORS[method.name].needs else ""
         key = content_hash("select", str(method), arm.budget, self.source.fingerprint, view.inputs.fingerprint, labels, seed)
         source = self.source
         return self.once(
             key,
             lambda: select(
-                source, view, method=method.name, budget=arm.budget, seed=seed, embed=self._embed, **dict(method.settings)
+                source, view, method=method.name, budget=arm.budget, seed=seed, tools=self._tools, **dict(method.settings)
             ),
         )
 

@@ -11,11 +11,12 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.base import Embed
 from acclimate.features.tokenize import words
+from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.cosine import unit_rows
 
 #: Terms named as the reason for a score.
@@ -65,10 +66,11 @@ class Classifier:
         seed: of the draws.
     """
 
-    needs_embeddings: ClassVar[bool] = True
-    uses_target_labels: ClassVar[bool] = False
+    needs: ClassVar[tuple[Need, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ()
+    extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Bickel et al. 2009"
-    modality: ClassVar[tuple[str, ...]] = ("text",)
+    modality: ClassVar[tuple[Modality, ...]] = ("text",)
     summary: ClassVar[str] = "density ratio from a target-against-pool classifier"
     summary_zh: ClassVar[str] = "由“目标域对数据池”分类器得到的密度比"
 

@@ -9,11 +9,12 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.ngrams import check_settings, hash_ngrams, ngram_buckets, ngrams
 from acclimate.features.tokenize import words
+from acclimate.select.base import Need, Trait
 from acclimate.select.random import uniform
 
 #: Added to both probabilities, as in the authors' code.
@@ -68,10 +69,11 @@ class Dsir:
         seed: of the Gumbel noise; each example's noise follows from the seed and its id.
     """
 
-    needs_embeddings: ClassVar[bool] = False
-    uses_target_labels: ClassVar[bool] = False
+    needs: ClassVar[tuple[Need, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ()
+    extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Xie et al. 2023"
-    modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    modality: ClassVar[tuple[Modality, ...]] = ("text", "chat")
     summary: ClassVar[str] = "importance weight of hashed n-grams, target against pool"
     summary_zh: ClassVar[str] = "哈希 n 元组的重要性权重（目标域对比数据池）"
 

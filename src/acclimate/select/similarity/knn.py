@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.base import Embed
+from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.cosine import unit_rows
 
 #: Rows of a block of cosines: with 10,000 target texts a block takes 80 MB.
@@ -28,7 +29,7 @@ def mean_of_largest(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
 
 
 class Knn:
-    """Score of ``x``: the mean cosine to its ``k`` nearest target texts (labels are not used).
+    """Score of ``x``: the mean cosine to its ``k`` nearest target examples (labels are not used).
 
     ``k`` above 1 guards against a single odd target text; the nearest one is named as the reason.
 
@@ -42,10 +43,11 @@ class Knn:
         k: neighbours averaged over.
     """
 
-    needs_embeddings: ClassVar[bool] = True
-    uses_target_labels: ClassVar[bool] = False
+    needs: ClassVar[tuple[Need, ...]] = ("embeddings",)
+    traits: ClassVar[tuple[Trait, ...]] = ()
+    extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Aharoni & Goldberg 2020; Gururangan et al. 2020"
-    modality: ClassVar[tuple[str, ...]] = ("text",)
+    modality: ClassVar[tuple[Modality, ...]] = ("text", "image", "chat")
     summary: ClassVar[str] = "mean cosine to the k nearest target texts"
     summary_zh: ClassVar[str] = "与最近 k 条目标文本的平均余弦相似度"
 
@@ -58,7 +60,7 @@ class Knn:
     def fit(self, source: Domain, target: Target) -> Self:  # noqa: ARG002 (the pool is not looked at)
         inputs = target.inputs
         self._ids = inputs.ids
-        self._target = unit_rows(self.embed(inputs.texts))
+        self._target = unit_rows(self.embed(inputs.contents))
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
@@ -78,6 +80,6 @@ class Knn:
         """Cosines to every target text in blocks of rows, ``(<= 1024, m)`` each."""
         if not len(batch):
             return
-        rows = unit_rows(self.embed(batch.texts))
+        rows = unit_rows(self.embed(batch.contents))
         for start in range(0, len(rows), _BLOCK):
             yield rows[start : start + _BLOCK] @ self._target.T

@@ -1,0 +1,93 @@
+"""The public verb ``select``: what a selector needs is brought here, from the floors that selectors do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from acclimate.data.domain import Domain
+from acclimate.data.target import Target
+from acclimate.features.base import Embed
+from acclimate.features.embeddings import Embedder
+from acclimate.models.causal import CausalModel
+from acclimate.select import run
+from acclimate.select.base import Learner, Selection, Toolbox
+from acclimate.select.budget import Budget, count_words
+from acclimate.tune.learner import ProbeLearner
+
+
+def toolbox(
+    embed: Embed | None = None,
+    *,
+    model: str = "asset:minilm",
+    learner: Learner | None = None,
+    language_model: str = "asset:smollm2",
+) -> Toolbox:
+    """Everything a selector may be handed; models are looked for and loaded when a method first uses them.
+
+    Args:
+        embed: examples to vectors; an :class:`Embedder` of ``model`` where not given.
+        model: ``asset:NAME``, a local folder or a hub name of an encoder.
+        learner: trains classifiers; the probe on ``embed`` where not given.
+        language_model: a causal language model, named the same way.
+    """
+    encoder = embed if embed is not None else _Deferred(model)
+    return Toolbox(encoder, learner=learner or ProbeLearner(encoder), language_model=CausalModel(language_model))
+
+
+def select(
+    source: Domain,
+    target: Target,
+    *,
+    method: str = "classifier",
+    budget: str | float | Budget = "20%",
+    seed: int = 0,
+    embed: Embed | None = None,
+    model: str = "asset:minilm",
+    learner: Learner | None = None,
+    language_model: str = "asset:smollm2",
+    count_tokens: Callable[[str], int] = count_words,
+    **settings: Any,
+) -> Selection:
+    """Keep the source examples that are most useful for the target.
+
+    The method sees the source, and of the target its labelled and unlabelled examples; never the test or the validation part.
+
+    Args:
+        source: the pool.
+        target: the domain to be good at.
+        method: a name in ``acclimate.select.METHODS``; ``acclimate methods`` lists them.
+        budget: how much to keep: ``"20%"``, ``5000``, ``"2M tokens"`` (see :class:`acclimate.select.budget.Budget`).
+        seed: of whatever the method draws.
+        embed, model, learner, language_model: see :func:`toolbox`.
+        count_tokens: the length of a text, for a budget of tokens; words by default.
+        settings: of the method.
+
+    Raises:
+        InputError: an unknown method or setting, a budget that means nothing, an empty source or target, or the method needs what
+            is not there; the message names one that can serve.
+        RunError: the method gave a score that is not a number, or a model could not be fetched.
+
+    >>> from acclimate.data.domain import from_columns
+    >>> from acclimate.data.target import Sealed, Target
+    >>> ward = from_columns("ward", ["patient has fever", "the patient sleeps"], ["ill", "well"])
+    >>> target = Target("ward", ward.take([0]), ward.take([1]).without_labels(), Sealed(ward, "test"), ("ill", "well"))
+    >>> pool = from_columns("pool", ["buy a car", "sell the house", "fever of a patient", "rain at noon"])
+    >>> select(pool, target, method="classifier", budget="25%").to_domain().texts
+    ['fever of a patient']
+    """
+    tools = toolbox(embed, model=model, learner=learner, language_model=language_model)
+    return run.select(source, target, method=method, budget=budget, seed=seed, tools=tools, count_tokens=count_tokens, **settings)
+
+
+class _Deferred:
+    """An ``Embed`` that looks for its model when it is first called, so that methods without embeddings never do."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._embed: Embed | None = None
+
+    def __call__(self, contents: Any, /) -> Any:
+        if self._embed is None:
+            self._embed = Embedder(model=self._model)
+        return self._embed(contents)
