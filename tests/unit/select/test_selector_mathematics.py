@@ -16,7 +16,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from acclimate.data.domain import from_columns
 from acclimate.data.target import Sealed, Target
-from acclimate.select.importance.classifier import Classifier, log_density_ratio
+from acclimate.select.importance.classifier import Classifier, confident, log_density_ratio
 from acclimate.select.importance.dsir import Dsir, split_as_in_the_paper
 from acclimate.select.random import uniform
 from acclimate.select.similarity.cosine import unit_rows
@@ -113,12 +113,36 @@ def test_cosines_of_unit_rows_have_the_same_bits_in_any_order_of_summation() -> 
 
 def test_the_density_ratio_is_a_balanced_logistic_regression() -> None:
     positives, negatives = RNG.normal(0.5, 1, (30, 4)), RNG.normal(0, 1, (90, 4))
-    weights, bias = log_density_ratio(csr_matrix(positives), csr_matrix(negatives), C=1.0)
+    ratio = log_density_ratio(csr_matrix(positives), csr_matrix(negatives), C=1.0)
     other = LogisticRegression(C=1.0, class_weight="balanced", solver="lbfgs", tol=1e-10)
     other.fit(np.vstack([positives, negatives]), np.repeat([1, 0], [30, 90]))
     # liblinear also shrinks the intercept a little, hence the tolerance.
-    assert weights == pytest.approx(other.coef_[0], abs=0.02)
-    assert bias == pytest.approx(other.intercept_[0], abs=0.05)
+    assert ratio.weights == pytest.approx(other.coef_[0], abs=0.02)
+    assert ratio.bias == pytest.approx(other.intercept_[0], abs=0.05)
+
+
+def test_weights_of_positives_count_as_copies() -> None:
+    positives, negatives = csr_matrix(RNG.normal(0.5, 1, (6, 3))), csr_matrix(RNG.normal(0, 1, (9, 3)))
+    weighted = log_density_ratio(positives, negatives, 1.0, np.array([2.0, 1, 1, 1, 1, 1]))
+    order = [0, 0, 1, 2, 3, 4, 5]
+    copied = log_density_ratio(csr_matrix(positives[order]), negatives, 15 / 16, None)  # the penalty weighs against 15 rows, not 16
+    assert weighted.weights == pytest.approx(copied.weights, abs=1e-3)
+
+
+def test_confident_rows_score_above_the_median_held_out_target_text_and_are_bounded() -> None:
+    scores = np.array([0.1, 2.0, 1.5, -1.0, 3.0])
+    assert confident(scores, np.array([1.0, 1.6, 9.0]), most=9).tolist() == [4, 1]
+    assert confident(scores, np.array([0.0]), most=3).tolist() == [4, 1, 2]
+
+
+def test_the_second_round_finds_relevant_texts_that_share_no_word_with_the_target() -> None:
+    """Adopted texts bring their own words: 'cough' is beside 'fever' in the pool and never in the target."""
+    trade = [f"stock rate bank {word}" for word in ("day", "night", "week", "month") for _ in range(50)]
+    pool = from_columns("p", [*["fever cough"] * 6, *["cough pills"] * 3, *trade])
+    target = target_of(["fever", "a fever", "fever fever", "fever a", "fever", "a fever"])
+    once, twice = (Classifier(adopt=adopt, negatives=20).fit(pool, target).score(pool) for adopt in (0, 3))
+    assert twice[6] - twice[9:].max() > once[6] - once[9:].max() + 1
+    assert twice[6] > twice[9:].max()
 
 
 @pytest.mark.parametrize("features", ["ngrams", "embeddings", "both"])
