@@ -139,7 +139,7 @@ def test_the_second_round_finds_relevant_texts_that_share_no_word_with_the_targe
     """Adopted texts bring their own words: 'cough' is beside 'fever' in the pool and never in the target."""
     trade = [f"stock rate bank {word}" for word in ("day", "night", "week", "month") for _ in range(50)]
     pool = from_columns("p", [*["fever cough"] * 6, *["cough pills"] * 3, *trade])
-    target = target_of(["fever", "a fever", "fever fever", "fever a", "fever", "a fever"])
+    target = target_of(["fever day", "fever night", "fever week", "fever month", "day fever", "night fever"])
     once, twice = (Classifier(adopt=adopt, negatives=20).fit(pool, target).score(pool) for adopt in (0, 3))
     assert twice[6] - twice[9:].max() > once[6] - once[9:].max() + 1
     assert twice[6] > twice[9:].max()

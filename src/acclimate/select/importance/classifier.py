@@ -89,8 +89,8 @@ class Classifier:
        are adopted as positives of half weight and are no negatives any more (:func:`confident`).
 
     Precision@k on 20 Newsgroups with 20 / 100 / 300 target documents: .633 / .751 / .759 for one draw, .636 / .762 / .785 for
-    three, and with the second round as ``make bench-select`` says. The round's constants were chosen on other target draws of the same set
-    (one seed; median, 70% and 30% quantile: .678 / .779 / .792, .678 / .777 / .802, .678 / .779 / .785).
+    three, and with the second round as ``make bench-select`` says. Its constants were chosen on other target draws of that set
+    (one seed; quantiles .5, .7 and .3 of held-out scores: .678 / .779 / .792, .678 / .777 / .802, .678 / .779 / .785).
 
     Reference: Bickel, Brückner & Scheffer 2009, "Discriminative learning under covariate shift"; the second round: Liu et al. 2002,
     "Partially supervised classification of text documents".
