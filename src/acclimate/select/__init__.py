@@ -6,6 +6,9 @@ To add a method: one file beside these with a class that follows :class:`acclima
 from acclimate.select.base import Selector
 from acclimate.select.importance.classifier import Classifier
 from acclimate.select.importance.dsir import Dsir
+from acclimate.select.importance.el2n import El2n
+from acclimate.select.importance.forgetting import Forgetting
+from acclimate.select.importance.grand import Grand
 from acclimate.select.random import Random
 from acclimate.select.similarity.knn import Knn
 
@@ -14,4 +17,7 @@ METHODS: dict[str, type[Selector]] = {
     "knn": Knn,
     "dsir": Dsir,
     "classifier": Classifier,
+    "el2n": El2n,
+    "grand": Grand,
+    "forgetting": Forgetting,
 }
