@@ -27,7 +27,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from acclimate.data.words import folded_words, is_unspaced
+from acclimate.data.words import folded_words, is_unspaced, normalised
 
 #: Two texts are near duplicates from this similarity on.
 THRESHOLD = 0.75
@@ -129,15 +129,68 @@ class TwinIndex:
         return low, high
 
 
+class Collected:
+    """Texts collected one at a time, asked each time whether a new one repeats any of them.
+
+    A repetition is the same text after normalising, however short, or a near duplicate by the rule of :class:`TwinIndex`.
+
+    >>> kept = Collected()
+    >>> kept.add("The quick brown fox jumps over the lazy dog today")
+    >>> kept.twin("the quick brown fox leaps over a lazy dog today"), kept.twin("a lazy dog")
+    (0, -1)
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._normalised: dict[str, int] = {}
+        self._buckets: dict[int, list[int]] = {}
+        self._bags: list[Arrays] = []
+        self._asked: tuple[str, Bags, list[int]] = ("", bags_of([""]), [])
+
+    def twin(self, text: str) -> int:
+        """The position of the first text collected that this one repeats, -1 for none."""
+        same = self._normalised.get(normalised(text), -1)
+        if same >= 0:
+            return same
+        bags, keys = self._prepared(text)
+        mine = _arrays(bags)
+        candidates = sorted({position for key in keys for position in self._buckets.get(key, ())})
+        alike = (
+            position for position in candidates if _similarity(0, 0, mine, self._bags[position], 2 * SHARED_WORDS) >= THRESHOLD
+        )
+        return next(alike, -1)
+
+    def add(self, text: str) -> None:
+        """Collect a text."""
+        bags, keys = self._prepared(text)
+        self._normalised.setdefault(normalised(text), self._count)
+        for key in keys:
+            self._buckets.setdefault(key, []).append(self._count)
+        self._bags.append(_arrays(bags))
+        self._count += 1
+
+    def _prepared(self, text: str) -> tuple[Bags, list[int]]:
+        """Bag and band keys of a text; those of the last one asked for are kept, since it is usually the one added."""
+        if self._asked[0] != text or not self._asked[2]:
+            bags = bags_of([text])
+            self._asked = (text, bags, _band_keys(bags)[0].tolist() if bags.sizes[0] else [])
+        return self._asked[1], self._asked[2]
+
+
 def _arrays(bags: Bags) -> Arrays:
     return bags.starts, bags.words, bags.counts, bags.evidence, bags.sizes
 
 
 def _band_keys(bags: Bags) -> NDArray[np.uint64]:
     """One key for each text and band, ``(n, BANDS)``."""
-    multipliers = np.array([_word_hash(f"multiplier {index}")[0] | 1 for index in range(BANDS * ROWS)], dtype=np.uint64)
-    keys: NDArray[np.uint64] = _keys(bags.starts, bags.words, bags.counts, multipliers, BANDS, ROWS)
+    keys: NDArray[np.uint64] = _keys(bags.starts, bags.words, bags.counts, _multipliers(), BANDS, ROWS)
     return keys
+
+
+@functools.cache
+def _multipliers() -> Words:
+    """Odd numbers, one for each hash function."""
+    return np.array([_word_hash(f"multiplier {index}")[0] | 1 for index in range(BANDS * ROWS)], dtype=np.uint64)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types

@@ -74,6 +74,15 @@ class Budget:
             return f"{100 * self.amount:g}%"
         return f"{int(self.amount)} tokens" if self.kind == "tokens" else str(int(self.amount))
 
+    @property
+    def unit(self) -> str:
+        """What the budget is counted in: ``examples`` or ``tokens``."""
+        return "tokens" if self.kind == "tokens" else "examples"
+
+    def limit(self, pool: int) -> int:
+        """The budget for a pool of that many examples, in :attr:`unit`; a share is rounded to the nearest count, at least 1."""
+        return max(1, int(self.amount * pool + 0.5)) if self.kind == "share" else int(self.amount)
+
     def take(
         self,
         scores: NDArray[np.float64],
@@ -86,6 +95,8 @@ class Budget:
         A share is rounded to the nearest count, at least 1. Of tokens, the longest run of best rows that fits is taken, and
         at least one row.
 
+        Other ways of taking rows (drawn, spread out, by class, distinct) are in :class:`acclimate.select.pick.Pick`.
+
         Args:
             scores: ``(n,)``, higher is better.
             texts: the ``n`` texts; only a budget of tokens reads them.
@@ -97,7 +108,7 @@ class Budget:
         order = np.argsort(-scores, kind="stable").astype(np.int64)
         if self.kind == "tokens":
             return self._take_tokens(order, texts, count_tokens)
-        wanted = int(self.amount) if self.kind == "count" else max(1, int(self.amount * len(order) + 0.5))
+        wanted = self.limit(len(order))
         note = f"the budget of {wanted} is more than the pool: all {len(order)} examples are kept" if wanted > len(order) else ""
         return order[:wanted], note
 
