@@ -1,4 +1,6 @@
-"""The user's columns as a canonical table: ids and texts as strings, labels spelt one way, bad values named by their place."""
+"""The user's columns as a canonical table: ids and texts as strings, pictures as their bytes, conversations as JSON, labels spelt
+one way, bad values named by their place.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import datetime
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,11 @@ import pyarrow as pa
 
 from acclimate.data.bad_rows import BadRows, Place
 from acclimate.data.columns import Columns
+from acclimate.data.conversations import as_json, as_text, read_conversation
 from acclimate.data.domain import ROLES
+from acclimate.data.images import read_picture
+from acclimate.data.values import Bad
+from acclimate.engine.progress import track
 from acclimate.errors import InputError
 
 #: What says "no label" in files that cannot say null.
@@ -22,9 +29,20 @@ MISSING = ("", "nan", "<na>")
 WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 Where = Callable[[int], Place]
+#: The order of the canonical columns.
+ORDER = ("id", "text", "image", "messages", "label", "domain", "weight", "origin")
+#: The types of the roles that are not strings.
+KINDS = {"weight": pa.float64(), "image": pa.binary()}
 
 
-def canonical_table(table: pa.Table, columns: Columns, default_ids: Sequence[str], where: Where, bad_rows: BadRows) -> pa.Table:
+def canonical_table(
+    table: pa.Table,
+    columns: Columns,
+    default_ids: Sequence[str],
+    where: Where,
+    bad_rows: BadRows,
+    folder: Callable[[int], Path] = lambda row: Path(),  # noqa: ARG005 - every row starts from the working folder
+) -> pa.Table:
     """A table as :class:`acclimate.data.domain.Domain` documents it, without the rows that are bad.
 
     Args:
@@ -33,6 +51,7 @@ def canonical_table(table: pa.Table, columns: Columns, default_ids: Sequence[str
         default_ids: ``(n,)`` ids for data that has none.
         where: a row's place in its file, for messages.
         bad_rows: told about every row left out.
+        folder: where the names of files in a row start from.
 
     Raises:
         InputError: a bad row under the policy ``"fail"``.
@@ -40,18 +59,31 @@ def canonical_table(table: pa.Table, columns: Columns, default_ids: Sequence[str
     used = columns.used()
     values: dict[str, list[Any]] = {role: table.column(column).to_pylist() for role, column in used.items()}
     values.setdefault("id", list(default_ids))
+    _read_contents(values, columns, folder)
     check = _RowCheck(columns, where, bad_rows)
     kept = [row for row in range(table.num_rows) if check.accepts(row, {role: column[row] for role, column in values.items()})]
     arrays: dict[str, pa.Array] = {}
-    for role in sorted(values, key=("id", "text", "label", "domain", "weight", "origin").index):
-        kind = pa.float64() if role == "weight" else pa.string()
-        arrays[role] = pa.array([_canonical(role, values[role][row]) for row in kept], kind)
+    for role in sorted(values, key=ORDER.index):
+        arrays[role] = pa.array([_canonical(role, values[role][row]) for row in kept], KINDS.get(role, pa.string()))
     if "label" in arrays and arrays["label"].null_count == len(kept):
         del arrays["label"]
     others = table.select([name for name in table.column_names if name not in used.values()]).take(pa.array(kept, pa.int64()))
+    if "messages" in arrays and "text" in others.column_names and others.column("text").to_pylist() == arrays["text"].to_pylist():
+        others = others.drop_columns(["text"])  # what acclimate itself wrote beside the conversations
     for name in others.column_names:
         arrays[_free_name(name, [*arrays, *others.column_names])] = others.column(name)
     return pa.table(arrays)
+
+
+def _read_contents(values: dict[str, list[Any]], columns: Columns, folder: Callable[[int], Path]) -> None:
+    """Open pictures and conversations in place; one that cannot be used becomes a :class:`Bad`."""
+    role, column = columns.content
+    if role == "image":
+        cells = track(enumerate(values["image"]), "Reading pictures", total=len(values["image"]))
+        values["image"] = [read_picture(cell, folder(row), column) for row, cell in cells]
+    elif role == "messages":
+        values["messages"] = [read_conversation(cell, column) for cell in values["messages"]]
+        values["text"] = [turns if isinstance(turns, Bad) else as_text(turns) for turns in values["messages"]]
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:
@@ -75,7 +107,7 @@ class _RowCheck:
 
     def accepts(self, row: int, value: dict[str, Any]) -> bool:
         """Whether every role has a usable value; otherwise the row is rejected with the first reason."""
-        problem = _text_problem(value["text"], self.columns.text)
+        problem = _content_problem(value, self.columns)
         problem = problem or _label_problem(value.get("label"), self.columns.label)
         problem = problem or _weight_problem(value.get("weight"), self.columns.weight)
         problem = problem or self._id_problem(row, value["id"])
@@ -91,6 +123,14 @@ class _RowCheck:
             return f"the id '{key}' is already that of {self.where(self.seen[key])}", "unique ids"
         self.seen[key] = row
         return None
+
+
+def _content_problem(value: dict[str, Any], columns: Columns) -> tuple[str, str] | None:
+    role, column = columns.content
+    content = value[role]
+    if isinstance(content, Bad):
+        return content.reason, content.expected
+    return _text_problem(content, column) if role == "text" else None
 
 
 def _text_problem(value: Any, column: str) -> tuple[str, str] | None:
@@ -133,6 +173,10 @@ def _canonical(role: str, value: Any) -> Any:
             return label_text(value)
         case "text":
             return value if isinstance(value, str) else scalar_text(value)
+        case "image":
+            return value
+        case "messages":
+            return as_json(value)
         case _:
             return scalar_text(value)
 
@@ -167,4 +211,4 @@ def check_nonempty(table: pa.Table, where: str, skipped: int) -> None:
     """Raise an InputError when nothing usable is left."""
     if table.num_rows == 0:
         found = f"{where} has no usable row" + (f": all {skipped} were skipped" if skipped else "")
-        raise InputError(found, expected="at least one example", fix="check the file and the columns named for text and label")
+        raise InputError(found, expected="at least one example", fix="check the file and the columns named")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from acclimate.data.conversations import is_conversation
 from acclimate.data.domain import ROLES
+from acclimate.data.images import is_picture_file
 from acclimate.errors import InputError, nearest
 
 #: Names that data in the wild uses for each role, best first. Compared without case, spaces, hyphens and underscores.
@@ -19,6 +22,14 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
         *("text", "body", "content", "review", "sentence", "document", "comment", "message", "tweet", "note", "utterance"),
         *("article", "passage", "review_text", "review_body", "input", "description", "question", "title"),
         *("文本", "正文", "内容", "评论", "评论内容", "句子", "文章", "留言", "微博"),
+    ),
+    "image": (
+        *("image", "images", "img", "picture", "photo", "pixels", "image_path", "img_path", "image_file", "file_name"),
+        *("filename", "file_path", "file", "path", "图像", "图片", "照片", "图像路径", "图片路径"),
+    ),
+    "messages": (
+        *("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns"),
+        *("对话", "会话", "消息", "聊天记录"),
     ),
     "label": (
         *(
@@ -48,11 +59,15 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 VARIED = 0.5
 
 
+#: What examples consist of: exactly one of these roles has a column.
+CONTENTS = ("text", "image", "messages")
+
+
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """The user's column for each role; None where there is none."""
+    """The user's column for each role; None where there is none. Exactly one of text, image and messages has one."""
 
-    text: str
+    text: str | None = None
     image: str | None = None
     messages: str | None = None
     label: str | None = None
@@ -64,6 +79,12 @@ class Columns:
     def without_label(self) -> Columns:
         """The same columns for examples whose labels are not to be read."""
         return dataclasses.replace(self, label=None)
+
+    @property
+    def content(self) -> tuple[str, str]:
+        """(role, column) of what the examples consist of."""
+        used = self.used()
+        return next((role, used[role]) for role in CONTENTS if role in used)
 
     def used(self) -> dict[str, str]:
         """Role to column, for the roles that have one."""
@@ -80,7 +101,7 @@ def resolve(table: pa.Table, named: Mapping[str, str | None], where: str) -> tup
         where: the files, for messages.
 
     Raises:
-        InputError: a named column is absent, two roles name one column, or no column looks like text.
+        InputError: a named column is absent, two roles name one column, or no column looks like text, pictures or conversations.
     """
     found: dict[str, str] = {}
     for role, column in named.items():
@@ -88,22 +109,66 @@ def resolve(table: pa.Table, named: Mapping[str, str | None], where: str) -> tup
             _check_named(role, column, table.column_names, where)
             found[role] = column
     _check_distinct(found)
+    _check_one_content(found, where)
     notes = []
-    for role in ("id", "label", "domain", "weight", "origin", "text"):
-        if role in found:
-            continue
-        column = _guess(role, table, taken=list(found.values()))
+    for role in ("id", "label", "domain", "weight", "origin"):
+        column = None if role in found else _guess(role, table, taken=list(found.values()))
         if column is not None:
             found[role] = column
-            if column != role:
-                notes.append(f"{where}: column '{column}' was taken for the {role}")
-    if "text" not in found:
+            notes.append(_announced(where, role, column))
+    if not any(role in found for role in CONTENTS):
+        role, column = _guess_content(table, list(found.values()), where)
+        found[role] = column
+        notes += [_announced(where, role, column), _passed_over(table, role, list(found.values()), where)]
+    return Columns(**found), [note for note in notes if note]
+
+
+def _announced(where: str, role: str, column: str) -> str:
+    """What is said of a guess; nothing of a column that is called as its role."""
+    return f"{where}: column '{column}' was taken for the {role}" if column != role else ""
+
+
+def _passed_over(table: pa.Table, role: str, taken: Sequence[str], where: str) -> str:
+    """What is said of a column of pictures beside the texts that were taken."""
+    pictures = _guess("image", table, taken) if role == "text" else None
+    return f"{where}: column '{pictures}' names pictures; name it for the image to read those instead" if pictures else ""
+
+
+def _check_one_content(found: Mapping[str, str], where: str) -> None:
+    named = [role for role in CONTENTS if role in found]
+    if len(named) > 1:
         raise InputError(
-            f"{where} has no column that looks like text; its columns are {_listed(table.column_names)}",
-            expected="a column of texts",
-            fix="name it, for example --text COLUMN",
+            f"{where}: columns are named for the {' and for the '.join(named)}",
+            expected="examples that are texts, or pictures, or conversations",
+            fix=f"name one of them; other columns are kept as they are (texts beside the {named[1]} too)",
         )
-    return Columns(**found), notes
+
+
+def _guess_content(table: pa.Table, taken: Sequence[str], where: str) -> tuple[str, str]:
+    """(role, column) of what the examples consist of.
+
+    Bytes of pictures and lists of turns cannot be meant as anything else, so they come first; names of picture files often
+    stand beside the texts that are meant, so they come last.
+    """
+    pictures = _guess("image", table.select([field.name for field in table.schema if not _is_text(field.type)]), taken)
+    if pictures is not None:
+        return "image", pictures
+    found = {
+        "messages": _guess("messages", table, taken),
+        "text": _guess("text", table, taken),
+        "image": _guess("image", table, taken),
+    }
+    for role, column in found.items():
+        if column is not None:
+            return role, column
+    only = _only_text_column(table, taken)
+    if only is not None:
+        return "text", only
+    raise InputError(
+        f"{where} has no column that looks like text, pictures or conversations; its columns are {_listed(table.column_names)}",
+        expected="a column of texts, of images, or of messages",
+        fix="name it, for example --text COLUMN",
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -143,7 +208,7 @@ def _guess(role: str, table: pa.Table, taken: Sequence[str]) -> str | None:
         column: str | None = by_key.get(_key(candidate))
         if column is not None and _plausible(role, column, table.column(column)):
             return column
-    return _only_text_column(table, taken) if role == "text" else None
+    return None
 
 
 def _plausible(role: str, name: str, values: pa.ChunkedArray) -> bool:
@@ -155,7 +220,11 @@ def _plausible(role: str, name: str, values: pa.ChunkedArray) -> bool:
     kind = values.type
     match role:
         case "text":
-            return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+            return _is_text(kind)
+        case "image":
+            return _holds_pictures(values)
+        case "messages":
+            return is_conversation(_first(values))
         case "label" | "domain":
             scalar = not pa.types.is_nested(kind) and not pa.types.is_null(kind)
             return exact or (scalar and (len(values) < 20 or pc.count_distinct(values).as_py() <= VARIED * len(values)))
@@ -165,6 +234,26 @@ def _plausible(role: str, name: str, values: pa.ChunkedArray) -> bool:
             return exact or bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
         case _:
             return is_origin(values)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _holds_pictures(values: pa.ChunkedArray) -> bool:
+    """Whether a column holds bytes, Hugging Face's ``{bytes, path}``, or names of picture files."""
+    kind = values.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return True
+    if pa.types.is_struct(kind):
+        return {field.name for field in kind} == {"bytes", "path"}
+    first = _first(values)
+    return isinstance(first, str) and is_picture_file(first)
+
+
+def _first(values: pa.ChunkedArray) -> Any:
+    """The first value that is not null, or None."""
+    return next((value for chunk in values.chunks for cell in chunk if (value := cell.as_py()) is not None), None)
 
 
 def is_origin(values: pa.ChunkedArray) -> bool:
@@ -181,7 +270,7 @@ def is_origin(values: pa.ChunkedArray) -> bool:
 
 def _only_text_column(table: pa.Table, taken: Sequence[str]) -> str | None:
     """The one column of strings that nothing else claims, if there is exactly one."""
-    claimed = {_key(name) for role, names in GUESSES.items() if role != "text" for name in names}
+    claimed = {_key(name) for role, names in GUESSES.items() if role not in CONTENTS for name in names}
     strings = [
         field.name
         for field in table.schema

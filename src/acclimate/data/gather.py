@@ -6,6 +6,8 @@ import bisect
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -13,6 +15,7 @@ from acclimate.data.bad_rows import BadRows, Place
 from acclimate.data.columns import resolve
 from acclimate.data.domain import unify
 from acclimate.data.hub import is_hub, read_hub
+from acclimate.data.images import holds_pictures, read_folder
 from acclimate.data.locate import PathLike, as_list, distinct_prefixes, expand
 from acclimate.data.read import Rows, read_file
 from acclimate.errors import InputError
@@ -50,9 +53,21 @@ class Gathered:
 
     def place(self, row: int) -> Place:
         """Where row ``row`` of the whole stands."""
-        ends = list(itertools.accumulate(part.table.num_rows for part in self.parts))
-        part = bisect.bisect_right(ends, row)
-        return self.parts[part].place(row - (ends[part - 1] if part else 0))
+        part, row_there = self._locate(row)
+        return self.parts[part].place(row_there)
+
+    def folder(self, row: int) -> Path:
+        """Where names of files that row ``row`` of the whole holds start from."""
+        return self.parts[self._locate(row)[0]].folder
+
+    def _locate(self, row: int) -> tuple[int, int]:
+        """(part, row in it) of a row of the whole."""
+        part = bisect.bisect_right(self._ends, row)
+        return part, row - (self._ends[part - 1] if part else 0)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(itertools.accumulate(part.table.num_rows for part in self.parts))
 
     def require(self, column: str, role: str) -> None:
         """Raise an InputError that names the first file without ``column``."""
@@ -62,7 +77,7 @@ class Gathered:
 
 
 def gather(path: PathLike | Sequence[PathLike], bad_rows: BadRows) -> Gathered:
-    """Read everything that ``path`` means: a file, a pattern, a hub data set, or several of them.
+    """Read everything that ``path`` means: a file, a pattern, a folder of pictures, a hub data set, or several of them.
 
     Raises:
         InputError: see :func:`acclimate.data.read.read_file`; also a file without any row, or a file named twice.
@@ -72,7 +87,7 @@ def gather(path: PathLike | Sequence[PathLike], bad_rows: BadRows) -> Gathered:
         if is_hub(one):
             parts.append(read_hub(one))
         else:
-            parts.extend(read_file(file, bad_rows) for file in expand(one))
+            parts.extend(read_folder(file) if holds_pictures(file) else read_file(file, bad_rows) for file in expand(one))
     for part in parts:
         if part.table.num_rows == 0:
             skipped = f": all {bad_rows.count} were skipped" if bad_rows.count else ""

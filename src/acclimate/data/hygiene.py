@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ import orjson
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain
+from acclimate.data.images import described
 from acclimate.data.near_duplicates import SHARED_WORDS, THRESHOLD, TwinIndex
+from acclimate.data.near_pictures import CORRELATION, DIFFERENT_BITS, Look, PictureIndex, look
 from acclimate.data.target import Sealed, Target
 from acclimate.data.words import normalised
 from acclimate.errors import InputError
 
-#: Why a row is removed, the strongest reason first: the same text; the same but for case, width, spacing and punctuation; one
-#: was generated from the other, or both from one parent; most words are shared (:mod:`acclimate.data.near_duplicates`).
+#: Why a row is removed, the strongest reason first: the same text (or file of a picture); the same but for case, width, spacing and
+#: punctuation (or the same pixels); one was generated from the other, or both from one parent; most words are shared
+#: (:mod:`acclimate.data.near_duplicates`), or the picture looks the same (:mod:`acclimate.data.near_pictures`).
 KINDS = ("exact", "normalised", "descendant", "near")
 #: How many removed rows of each kind are kept as examples, and how much of their texts.
 EXAMPLES, CLIP = 20, 300
@@ -26,7 +29,7 @@ EXAMPLES, CLIP = 20, 300
 
 @dataclasses.dataclass(frozen=True)
 class Removal:
-    """A row that was removed: where it stood, why, and what it repeats."""
+    """A row that was removed: where it stood, why, and what it repeats; a picture's text says its format and size."""
 
     place: str
     kind: str
@@ -50,7 +53,7 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
         20 each: place, id, text, twin_place, twin_id, twin_text, similarity), and the ``rule`` for near duplicates.
 
     Raises:
-        InputError: nothing to learn from, or nothing to validate on, would be left.
+        InputError: nothing to learn from, or nothing to validate on, would be left; or source and target are of different kinds.
 
     >>> from acclimate.data.domain import from_columns
     >>> from acclimate.data.make import make_target
@@ -60,6 +63,8 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
     >>> cleaned.hygiene["removed"]["source"]
     {'exact': 0, 'normalised': 2, 'descendant': 0, 'near': 0}
     """
+    if source is not None:
+        check_same_modality(target.test.inputs, source)
     against_test = _Reference([("test", target.test.inputs)])
     removals: list[Removal] = []
     validation = target.validation
@@ -86,6 +91,17 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
     return swept.get("source"), cleaned
 
 
+def check_same_modality(known: Domain, other: Domain) -> None:
+    """Raise an InputError where two domains do not consist of the same kind of examples."""
+    if known.modality != other.modality:
+        kinds = {"text": "texts", "image": "pictures", "chat": "conversations"}
+        raise InputError(
+            f"'{known.name}' holds {kinds[known.modality]}, '{other.name}' {kinds[other.modality]}",
+            expected="examples of one kind",
+            fix="name the columns that hold them",
+        )
+
+
 def without_repeats(domain: Domain, of: Domain) -> Domain:
     """The rows of ``domain`` that repeat no row of ``of``, by the rules of :func:`clean`.
 
@@ -104,20 +120,24 @@ def _nothing_left(place: str, name: str, count: int) -> InputError:
 
 
 class _Reference:
-    """Everything sealed, prepared for look-ups by text, by normalised text, by lineage and by similarity."""
+    """Everything sealed, prepared for look-ups by content, by normalised form, by lineage and by similarity."""
 
     def __init__(self, parts: Iterable[tuple[str, Domain]]) -> None:
-        rows = [(place, *row) for place, domain in parts for row in zip(domain.ids, domain.texts, _parents(domain), strict=True)]
+        rows = [
+            (place, *row) for place, domain in parts for row in zip(domain.ids, _contents(domain), _parents(domain), strict=True)
+        ]
         rows.sort(key=lambda row: row[:2])  # so that a twin does not depend on the order of rows
         self.rows = rows
-        self.by_text = _first_positions(row[2] for row in rows)
-        self.by_normalised = _first_positions(normalised(row[2]) for row in rows)
+        forms, sought = _forms([row[2] for row in rows])
+        self.by_content = _first_positions(row[2] for row in rows)
+        self.by_normalised = _first_positions(forms)
         self.by_id = _first_positions(row[1] for row in rows)
         self.by_parent: dict[str, int] = {}
         for position, row in enumerate(rows):
             for parent in row[3]:
                 self.by_parent.setdefault(parent, position)
-        self.index = TwinIndex([row[2] for row in rows])
+        pictures = bool(sought) and isinstance(sought[0], Look)
+        self.index: TwinIndex | PictureIndex = PictureIndex(sought) if pictures else TwinIndex(sought)
 
     def relative(self, id: str, parents: tuple[str, ...]) -> int | None:  # noqa: A002 - the column's name
         """A sealed row generated from this one, its parent, or a sibling."""
@@ -125,8 +145,14 @@ class _Reference:
         return next((position for position in found if position is not None), None)
 
 
-def _first_positions(keys: Iterable[str]) -> dict[str, int]:
-    positions: dict[str, int] = {}
+def _forms(contents: Sequence[str | bytes]) -> tuple[list[str], list[Any]]:
+    """What rows are compared by: a normalised form of each, and what near ones are sought by (a text, or a look)."""
+    sought = [content if isinstance(content, str) else look(content) for content in contents]
+    return [normalised(one) if isinstance(one, str) else one.pixels for one in sought], sought
+
+
+def _first_positions(keys: Iterable[str | bytes]) -> dict[str | bytes, int]:
+    positions: dict[str | bytes, int] = {}
     for position, key in enumerate(keys):
         positions.setdefault(key, position)
     return positions
@@ -142,13 +168,14 @@ def _parents(domain: Domain) -> list[tuple[str, ...]]:
 
 def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Removal]) -> NDArray[np.int64]:
     """The rows of a domain that repeat nothing sealed, ascending; the others are added to ``removals``."""
-    twins, similarity = reference.index.find(domain.texts)
+    forms, sought = _forms(_contents(domain))
+    twins, similarity = reference.index.find(sought)
     kept = []
-    for row, (key, text, parents) in enumerate(zip(domain.ids, domain.texts, _parents(domain), strict=True)):
+    for row, (key, content, parents) in enumerate(zip(domain.ids, _contents(domain), _parents(domain), strict=True)):
         near = int(twins[row])
         found: dict[str, tuple[int | None, float | None]] = {
-            "exact": (reference.by_text.get(text), 1.0),
-            "normalised": (reference.by_normalised.get(normalised(text)), 1.0),
+            "exact": (reference.by_content.get(content), 1.0),
+            "normalised": (reference.by_normalised.get(forms[row]), 1.0),
             "descendant": (reference.relative(key, parents), None),
             "near": (near if near >= 0 else None, float(similarity[row])),
         }
@@ -158,9 +185,17 @@ def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Rem
             continue
         position, alike = found[kind]
         assert position is not None
-        twin_place, twin_id, twin_text, _ = reference.rows[position]
-        removals.append(Removal(place, kind, key, text, twin_place, twin_id, twin_text, alike))
+        twin_place, twin_id, twin, _ = reference.rows[position]
+        removals.append(Removal(place, kind, key, _as_text(content), twin_place, twin_id, _as_text(twin), alike))
     return np.array(kept, dtype=np.int64)
+
+
+def _contents(domain: Domain) -> list[str | bytes]:
+    return [*domain.contents]
+
+
+def _as_text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else described(content)
 
 
 def _without(domain: Domain, kept: NDArray[np.int64]) -> Domain:
@@ -173,8 +208,10 @@ def _without(domain: Domain, kept: NDArray[np.int64]) -> Domain:
 def _report(checked: Mapping[str, int], removals: list[Removal], test: Sealed) -> dict[str, Any]:
     counts = collections.Counter((removal.place, removal.kind) for removal in removals)
     ordered = sorted(removals, key=lambda removal: (removal.place, removal.id))
+    words = {"similarity": "shared words / words of the longer text", "threshold": THRESHOLD, "shared_words": SHARED_WORDS}
+    looks = {"similarity": "correlation of thumbnails", "threshold": CORRELATION, "different_bits": DIFFERENT_BITS}
     return {
-        "rule": {"similarity": "shared words / words of the longer text", "threshold": THRESHOLD, "shared_words": SHARED_WORDS},
+        "rule": looks if test.inputs.modality == "image" else words,
         "checked": {**checked, "test": len(test)},
         "removed": {place: {kind: counts[place, kind] for kind in KINDS} for place in checked},
         "total": len(removals),
@@ -185,8 +222,8 @@ def _report(checked: Mapping[str, int], removals: list[Removal], test: Sealed) -
 
 def _inside(test: Domain) -> dict[str, int]:
     """How many test rows repeat another one: they make intervals look narrower than they are, so they are counted, not removed."""
-    exact = len(test) - len(set(test.texts))
-    return {"exact": exact, "normalised": len(test) - len({normalised(text) for text in test.texts}) - exact}
+    exact = len(test) - len(set(test.contents))
+    return {"exact": exact, "normalised": len(test) - len(set(_forms(_contents(test))[0])) - exact}
 
 
 def _example(removal: Removal) -> dict[str, Any]:

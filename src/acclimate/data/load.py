@@ -11,7 +11,7 @@ from acclimate.data.canonical import canonical_table, check_nonempty
 from acclimate.data.columns import resolve
 from acclimate.data.domain import Domain
 from acclimate.data.gather import gather
-from acclimate.data.hygiene import clean
+from acclimate.data.hygiene import check_same_modality, clean
 from acclimate.data.locate import PathLike
 from acclimate.data.make import Share, make_target, parse_share, with_distinct_ids
 from acclimate.data.packaged import packaged
@@ -28,6 +28,8 @@ def load(
     path: Paths,
     *,
     text: str | None = None,
+    image: str | None = None,
+    messages: str | None = None,
     label: str | None = None,
     domain: str | None = None,
     id: str | None = None,  # noqa: A002 - the name users know
@@ -35,14 +37,20 @@ def load(
     name: str | None = None,
     on_bad_row: OnBadRow = "fail",
 ) -> Domain:
-    """Read examples from one or several files, patterns or hub data sets.
+    """Read examples from one or several files, patterns or hub data sets: texts, pictures or conversations.
 
     Formats: JSONL, JSON, CSV, TSV, Parquet, each also .gz, .zst, .bz2; ``hf:NAME[@config][:split]`` through ``datasets``;
-    ``asset:NAME`` is a packaged data set (see :mod:`acclimate.data.packaged`).
+    ``asset:NAME`` is a packaged data set (see :mod:`acclimate.data.packaged`); a folder of pictures, as ``class/picture.png``
+    or ``domain/class/picture.png``.
 
     Args:
         path: a path, a pattern (``pool/*.jsonl.zst``), ``hf:NAME``, or a list of them.
-        text, label, domain, id, weight: the columns that play these roles; those not named are guessed by their names, and
+        text: the column of texts.
+        image: the column of pictures instead: their bytes, ``{bytes, path}`` as Hugging Face writes them, or names of files,
+            relative to the data file.
+        messages: the column of conversations instead: lists of ``{role, content}`` or of ShareGPT's ``{from, value}``, or JSON
+            of such lists.
+        label, domain, id, weight: the columns that play these roles; what is not named is guessed by names and content, and
             every guess is announced in ``Domain.notes``.
         name: what reports call the domain; the stem of the first file by default.
         on_bad_row: ``"fail"`` stops at the first bad row; ``"skip"`` leaves bad rows out, counted in ``Domain.skipped``.
@@ -57,7 +65,7 @@ def load(
     >>> shop, shop.labels, shop.ids
     (Domain('shop', 2 examples, columns ['id', 'text', 'label']), ['5', '1'], ['shop:0', 'shop:1'])
     """
-    named = {"text": text, "label": label, "domain": domain, "id": id, "weight": weight}
+    named = {"text": text, "image": image, "messages": messages, "label": label, "domain": domain, "id": id, "weight": weight}
     return _load(path, named, name, on_bad_row)
 
 
@@ -68,6 +76,8 @@ def target(
     validation: Share | PathLike | None = None,
     unlabelled: Paths | None = None,
     text: str | None = None,
+    image: str | None = None,
+    messages: str | None = None,
     label: str | None = None,
     domain: str | None = None,
     id: str | None = None,  # noqa: A002 - the name users know
@@ -82,8 +92,8 @@ def target(
         path: the labelled examples.
         test: a share (0.3), a count (200), or a file of its own.
         validation: a share or count of the whole, a file, or None or ``"cv5"`` for K-fold validation later.
-        unlabelled: files whose texts may be used; their labels, if any, are dropped.
-        text, label, domain, id, weight: columns, as in :func:`load`; the same for all files.
+        unlabelled: files whose examples may be used; their labels, if any, are dropped.
+        text, image, messages, label, domain, id, weight: columns, as in :func:`load`; the same for all files.
         seed: draws the test and the validation part, stratified by class.
         name, on_bad_row: as in :func:`load`.
 
@@ -98,7 +108,7 @@ def target(
     >>> len(clinic.labelled), clinic.test, clinic.classes
     (14, Sealed(test, 6 examples), ('0', '1'))
     """
-    named = {"text": text, "label": label, "domain": domain, "id": id, "weight": weight}
+    named = {"text": text, "image": image, "messages": messages, "label": label, "domain": domain, "id": id, "weight": weight}
     test_share, validation_share = parse_share(test, "test"), parse_share(validation, "validation")
     if test_share is None:
         raise InputError(f"test is {test!r}", expected="a share, a count or a file", fix="for example test=0.3")
@@ -107,6 +117,7 @@ def target(
 
     def read(files: Paths, role: str, *, labelled: bool = True) -> Domain:
         part = with_distinct_ids(_load(files, named, role, on_bad_row, labelled=labelled), known, role)
+        check_same_modality(main, part)
         known.append(part)
         return part
 
@@ -130,12 +141,13 @@ def _load(path: Paths, named: Named, name: str | None, on_bad_row: OnBadRow, *, 
     if not labelled and named["label"] not in rows.table.column_names:
         named = {**named, "label": None}
     columns, guessed = resolve(rows.table, named, rows.where)
-    rows.require(columns.text, "text")
+    role, column = columns.content
+    rows.require(column, role)
     table = rows.table
     if not labelled and columns.label is not None:
         table, columns = table.drop_columns([columns.label]), columns.without_label()
         guessed = [*guessed, f"{rows.where}: the labels were dropped, since these are the unlabelled examples"]
-    canonical = canonical_table(table, columns, rows.default_ids, rows.place, bad_rows)
+    canonical = canonical_table(table, columns, rows.default_ids, rows.place, bad_rows, rows.folder)
     check_nonempty(canonical, rows.where, bad_rows.count)
     notes = [*rows.notes, *guessed, *_label_notes(canonical, rows.where, columns.label), *bad_rows.notes()]
     return Domain(name or rows.stem, canonical, tuple(notes), bad_rows.count)

@@ -29,8 +29,10 @@ class Rows:
         table: the columns, ``n`` rows.
         unit: whether ``numbers`` count lines or rows.
         numbers: ``(n,)`` 1-based line or row numbers.
-        positions: ``(n,)`` the rank of each record in the file, from 0; a skipped row leaves a gap, so ids do not move.
+        positions: ``(n,)`` the rank of each record in the file, from 0; a skipped row leaves a gap, so ids do not move. Of a
+            folder of pictures, each one's path in it.
         notes: what reading announces, such as an unusual separator.
+        folder: where names of other files, such as pictures, start from.
     """
 
     file: str
@@ -38,8 +40,9 @@ class Rows:
     table: pa.Table
     unit: Literal["line", "row"]
     numbers: Sequence[int]
-    positions: Sequence[int]
+    positions: Sequence[int] | Sequence[str]
     notes: tuple[str, ...] = ()
+    folder: Path = Path()
 
     def place(self, row: int) -> Place:
         """Where row ``row`` (0-based) stands."""
@@ -57,7 +60,7 @@ def read_file(path: Path, bad_rows: BadRows) -> Rows:
     file = display(path)
     data = read_bytes(path, compression)
     if kind == "parquet":
-        return _read_parquet(file, stem, data)
+        return dataclasses.replace(_read_parquet(file, stem, data), folder=path.parent)
     data = _without_byte_order_mark(file, data)
     if kind in ("csv", "tsv"):
         rows = _read_delimited(file, stem, data, "," if kind == "csv" else "\t", bad_rows)
@@ -65,7 +68,7 @@ def read_file(path: Path, bad_rows: BadRows) -> Rows:
         rows = _read_array(file, stem, data, bad_rows)
     else:
         rows = _read_lines(file, stem, data, bad_rows)
-    return rows
+    return dataclasses.replace(rows, folder=path.parent)
 
 
 def to_arrow(values: Sequence[Any]) -> pa.Array:

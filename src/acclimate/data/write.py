@@ -16,6 +16,7 @@ from acclimate.data.canonical import scalar_text
 from acclimate.data.domain import Domain
 from acclimate.data.streams import compress, split_suffix
 from acclimate.engine.storage import atomic_path
+from acclimate.errors import InputError
 
 
 def write(data: pa.Table | Domain, path: str | Path) -> None:
@@ -24,7 +25,7 @@ def write(data: pa.Table | Domain, path: str | Path) -> None:
     Equal tables give equal bytes. CSV and TSV cannot tell null from an empty cell; the other formats keep every value.
 
     Raises:
-        InputError: the suffix is none of these.
+        InputError: the suffix is none of these, or the table holds pictures and the format is not Parquet.
         RunError: the folder cannot be written, or the disk is full; nothing half-written is left.
 
     >>> import tempfile
@@ -37,6 +38,13 @@ def write(data: pa.Table | Domain, path: str | Path) -> None:
     path = Path(path)
     _, kind, compression = split_suffix(path)
     table = data.table if isinstance(data, Domain) else data
+    pictures = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if pictures and kind != "parquet":
+        raise InputError(
+            f"'{path.name}' cannot hold the bytes of the column '{pictures[0]}'",
+            expected="a Parquet file",
+            fix=f"write '{path.name.partition('.')[0]}.parquet'",
+        )
     with atomic_path(path) as temporary:
         temporary.write_bytes(compress(_serialise(table, kind), compression))
 
