@@ -1,7 +1,7 @@
 """How much a text uses words as the target does, and how diverse its words are: one number per text and feature.
 
 The features of Ruder & Plank 2017, "Learning to select data for transfer learning with Bayesian optimization", §3.2, on term
-distributions: rows of counts (:func:`acclimate.features.ngrams.hash_ngrams`, any orders) against the distribution of a whole domain.
+distributions: rows of counts (:func:`acclimate.features.ngrams.hash_ngrams`, any orders) against the distribution of a domain.
 
 Everything is larger for *more* similar and for *more* diverse texts, and finite for every text, also for one without words.
 A row's values depend on that row and the domain's distribution alone, to the last bit: sums run over a row's own entries in order.
