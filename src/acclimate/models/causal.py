@@ -33,7 +33,7 @@ STEP = 16
 #: A text, or a conversation as its turns.
 Content: TypeAlias = str | Sequence[Message]
 #: What models read: a domain of texts or conversations, or a list of either.
-Examples: TypeAlias = Domain | Sequence[str] | Sequence[Sequence[Message]]
+Examples: TypeAlias = Domain | Sequence[Content]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
