@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, vstack
 from scipy.special import expit
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.base import Embed
-from acclimate.features.tokenize import words
+from acclimate.features.terms import Terms
 from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.cosine import unit_rows
 
@@ -24,8 +23,6 @@ from acclimate.select.similarity.cosine import unit_rows
 _SHOWN = 3
 #: Folds in which target texts are held out, and the weight of an adopted text beside a target text.
 _FOLDS, _ADOPTED = 5, 0.5
-#: Tried in order: terms in at least 2 texts and at most half of them; where that leaves none (tiny domains), every term.
-_DOCUMENT_FREQUENCIES: tuple[tuple[int, float], ...] = ((2, 0.5), (1, 1.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,9 +141,13 @@ class Classifier:
         self._kind = kinds.get(self.features, self.features)
         if self._kind != "ngrams" and self.embed is None:
             raise InputError(f"features='{self._kind}' without a model", expected="embed=...", fix="use features='ngrams'")
-        self._vectorizer = None if self._kind == "embeddings" else _fit_terms([*source.texts, *inputs.texts])
-        self._terms = [] if self._vectorizer is None else self._vectorizer.get_feature_names_out().tolist()
-        pool, positives = self._featurise(source), self._featurise(inputs)
+        self._terms: Terms | None = None
+        rows: csr_matrix | None = None
+        if self._kind != "embeddings":
+            self._terms, rows = Terms.fit([*source.texts, *inputs.texts])
+        pool = self._joined(source, None if rows is None else rows[: len(source)])
+        positives = self._joined(inputs, None if rows is None else rows[len(source) :])
+        self._fitted_on = source, pool
         self._ratio = self._averaged(pool, positives, None, np.arange(pool.shape[0]))
         if self.adopt and positives.shape[0] > 1:
             self._ratio = self._second_round(pool, positives)
@@ -190,11 +191,9 @@ class Classifier:
 
     def _reason(self, features: csr_matrix, probability: float) -> str:
         pulls = features.data * self._ratio.weights[features.indices]
-        best = sorted(
-            (-pull, self._terms[column])
-            for pull, column in zip(pulls, features.indices, strict=True)
-            if column < len(self._terms) and pull > 0
-        )
+        names = self._terms.names if self._terms is not None else []
+        found = zip(pulls, features.indices, strict=True)
+        best = sorted((-pull, names[column]) for pull, column in found if column < len(names) and pull > 0)
         terms = ", ".join(f"'{term}' {-pull:+.2f}" for pull, term in best[:_SHOWN])
         return f"p(target)={probability:.2f} {terms}".rstrip()
 
@@ -206,26 +205,18 @@ class Classifier:
         return [np.sort(rng.choice(pool, self.negatives, replace=False)).astype(np.int64) for _ in range(self.draws)]
 
     def _featurise(self, domain: Domain) -> csr_matrix:
-        """Rows of unit length for each kind of feature, ``(n, d)``."""
-        parts = []
-        if self._vectorizer is not None and len(domain):
-            parts.append(csr_matrix(self._vectorizer.transform(domain.texts)))
-        if self._kind != "ngrams" and len(domain):
+        """Rows of unit length for each kind of feature, ``(n, d)``; those of the fitted source are at hand."""
+        source, features = self._fitted_on
+        if domain is source:
+            return features
+        if not len(domain):
+            return csr_matrix((0, features.shape[1]))
+        return self._joined(domain, None if self._terms is None else self._terms(domain.texts))
+
+    def _joined(self, domain: Domain, terms: csr_matrix | None) -> csr_matrix:
+        """Features of terms, of embeddings, or of both side by side."""
+        parts = [] if terms is None else [csr_matrix(terms)]
+        if self._kind != "ngrams":
             assert self.embed is not None
             parts.append(csr_matrix(unit_rows(self.embed(domain.contents))))
-        return csr_matrix(hstack(parts, format="csr")) if parts else csr_matrix((0, len(self._ratio.weights)))
-
-
-def _fit_terms(texts: list[str]) -> TfidfVectorizer:
-    """TF-IDF weights of the words of these texts, or of those that tell texts apart where there are enough."""
-    for min_df, max_df in _DOCUMENT_FREQUENCIES:
-        vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=min_df, max_df=max_df)
-        try:
-            return vectorizer.fit(texts)
-        except ValueError:
-            continue  # scikit-learn's way of saying that no term is left
-    raise InputError(
-        "Neither the source nor the target has a word in it",
-        expected="texts with words",
-        fix="check the text column, or use features='embeddings'",
-    )
+        return csr_matrix(hstack(parts, format="csr"))

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -100,12 +101,15 @@ class Dsir:
         self.shrink, self.salt, self.seed = shrink, salt, seed
 
     def fit(self, source: Domain, target: Target) -> Self:
-        self._ratio = log_ratio(self._bag(target.inputs), self._bag(source), self.target_share)
+        own = self._count(source)
+        self._fitted_on = source, own
+        self._ratio = log_ratio(_bag(self._count(target.inputs)), _bag(own), self.target_share)
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
         """Mean log ratio (in the paper's preset: their sum plus Gumbel noise), ``(n,)``."""
-        counts = hash_ngrams(batch.texts, buckets=self.buckets, orders=_ORDERS, salt=self.salt, split=self.split)
+        source, own = self._fitted_on
+        counts = own if batch is source else self._count(batch)
         sums = np.asarray(counts @ self._ratio, dtype=np.float64)
         if self.paper_preset:
             return sums - np.log(-np.log(uniform(self.seed, batch.ids, "gumbel")))
@@ -123,7 +127,11 @@ class Dsir:
         best = sorted(ratios.items(), key=lambda pair: (-pair[1], pair[0]))[:_SHOWN]
         return ", ".join(f"'{ngram}' {ratio:+.2f}" for ngram, ratio in best) or "no words"
 
-    def _bag(self, domain: Domain) -> NDArray[np.float64]:
-        """Counts of every n-gram of a domain, ``(b,)``."""
-        counts = hash_ngrams(domain.texts, buckets=self.buckets, orders=_ORDERS, salt=self.salt, split=self.split)
-        return np.asarray(counts.sum(axis=0), dtype=np.float64).ravel()
+    def _count(self, domain: Domain) -> csr_matrix:
+        """Counts of each text's n-grams, ``(n, b)``."""
+        return hash_ngrams(domain.texts, buckets=self.buckets, orders=_ORDERS, salt=self.salt, split=self.split)
+
+
+def _bag(counts: csr_matrix) -> NDArray[np.float64]:
+    """Counts of every n-gram of a domain, ``(b,)``."""
+    return np.asarray(counts.sum(axis=0), dtype=np.float64).ravel()
