@@ -8,16 +8,24 @@ from acclimate.select.importance.classifier import Classifier
 from acclimate.select.importance.dsir import Dsir
 from acclimate.select.importance.el2n import El2n
 from acclimate.select.importance.forgetting import Forgetting
+from acclimate.select.importance.gradient import Gradient
 from acclimate.select.importance.grand import Grand
+from acclimate.select.importance.influence import Influence
 from acclimate.select.random import Random
 from acclimate.select.similarity.knn import Knn
+from acclimate.select.similarity.ngram import Ngram
+from acclimate.select.similarity.tfidf import Tfidf
 
 METHODS: dict[str, type[Selector]] = {
     "random": Random,
     "knn": Knn,
+    "ngram": Ngram,
+    "tfidf": Tfidf,
     "dsir": Dsir,
     "classifier": Classifier,
     "el2n": El2n,
     "grand": Grand,
     "forgetting": Forgetting,
+    "gradient": Gradient,
+    "influence": Influence,
 }
