@@ -97,7 +97,7 @@ def main() -> None:
     quick = "--quick" in sys.argv
     names = ["random", "dsir", "classifier"] if quick else list(METHODS)
     keys = [(name, size, 1 if quick else METHODS[name][2]) for name in names for size in SIZES]
-    keys += [(f"buckets {buckets}", size, 1) for buckets in BUCKETS for size in (SIZES[:1] if quick else SIZES)]
+    keys += [(f"buckets {buckets}", size, 1) for buckets in BUCKETS for size in SIZES[1:2]]
     place = RESULTS / ("precision-quick.part.json" if quick else "precision.part.json")
     cells: dict[str, Any] = read_json(place) if place.exists() else {}
     for name, done in map_ordered(carry_out, [key for key in keys if f"{key[0]}|{key[1]}" not in cells], workers=cores()):
