@@ -5,12 +5,16 @@ To add a method: one file beside these with a class that follows :class:`acclima
 
 from acclimate.select.base import Selector
 from acclimate.select.importance.classifier import Classifier
+from acclimate.select.importance.cynical import Cynical
 from acclimate.select.importance.dsir import Dsir
 from acclimate.select.importance.el2n import El2n
 from acclimate.select.importance.forgetting import Forgetting
 from acclimate.select.importance.gradient import Gradient
 from acclimate.select.importance.grand import Grand
 from acclimate.select.importance.influence import Influence
+from acclimate.select.importance.kliep import Kliep
+from acclimate.select.importance.tradaboost import Tradaboost
+from acclimate.select.importance.ulsif import Ulsif
 from acclimate.select.random import Random
 from acclimate.select.similarity.knn import Knn
 from acclimate.select.similarity.ngram import Ngram
@@ -28,4 +32,8 @@ METHODS: dict[str, type[Selector]] = {
     "forgetting": Forgetting,
     "gradient": Gradient,
     "influence": Influence,
+    "cynical": Cynical,
+    "kliep": Kliep,
+    "ulsif": Ulsif,
+    "tradaboost": Tradaboost,
 }
