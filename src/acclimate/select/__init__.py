@@ -13,6 +13,7 @@ from acclimate.select.importance.gradient import Gradient
 from acclimate.select.importance.grand import Grand
 from acclimate.select.importance.influence import Influence
 from acclimate.select.importance.kliep import Kliep
+from acclimate.select.importance.reducible_loss import ReducibleLoss
 from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
 from acclimate.select.random import Random
@@ -30,6 +31,7 @@ METHODS: dict[str, type[Selector]] = {
     "el2n": El2n,
     "grand": Grand,
     "forgetting": Forgetting,
+    "reducible-loss": ReducibleLoss,
     "gradient": Gradient,
     "influence": Influence,
     "cynical": Cynical,
