@@ -50,7 +50,7 @@ def target(labels: Sequence[str] = ("neg", "pos")) -> Target:
 def test_the_whole_source_and_each_domain_are_measured_and_ranked_rightly() -> None:
     report = gap(SOURCE, target(), embed=LetterEmbed())
     assert (report.source, report.target, report.notes) == ("pool", "clinic", ())
-    assert list(report.results) == ["mmd", "proxy-a", "coral", "divergence", "label-shift"]
+    assert list(report.results) == ["mmd", "proxy-a", "coral", "divergence", "wasserstein", "frechet", "label-shift"]
     assert list(report.by_domain) == ["near", "far"]
     for method in ("mmd", "proxy-a", "divergence"):
         assert report.by_domain["near"][method].value < report.by_domain["far"][method].value
