@@ -18,7 +18,6 @@ from acclimate.data.assets import fetch
 from acclimate.data.domain import Domain, Message
 from acclimate.engine.progress import track
 from acclimate.errors import InputError
-from acclimate.models.gguf import as_safetensors, gguf_file
 from acclimate.models.reference import ModelReference, resolve
 
 if TYPE_CHECKING:
@@ -339,6 +338,8 @@ def token_losses(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 def _resolve(name: str) -> ModelReference:
     """As :func:`acclimate.models.reference.resolve`, and GGUF files as well."""
+    from acclimate.models.gguf import as_safetensors, gguf_file
+
     folder = fetch(name.removeprefix("asset:")) if name.startswith("asset:") else Path(name).expanduser()
     packed = gguf_file(folder) if name else None
     if packed is None:
