@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain
 from acclimate.data.images import described
 from acclimate.data.near_duplicates import SHARED_WORDS, THRESHOLD, TwinIndex
 from acclimate.data.near_pictures import CORRELATION, DIFFERENT_BITS, Look, PictureIndex, look
+from acclimate.data.passages import RUN, SHARE, PassageIndex
 from acclimate.data.target import Sealed, Target
 from acclimate.data.words import normalised
 from acclimate.errors import InputError
 
 #: Why a row is removed, the strongest reason first: the same text (or file of a picture); the same but for case, width, spacing and
 #: punctuation (or the same pixels); one was generated from the other, or both from one parent; most words are shared
-#: (:mod:`acclimate.data.near_duplicates`), or the picture looks the same (:mod:`acclimate.data.near_pictures`).
-KINDS = ("exact", "normalised", "descendant", "near")
+#: (:mod:`acclimate.data.near_duplicates`), or the picture looks the same (:mod:`acclimate.data.near_pictures`); half of the sealed
+#: text stands in it word for word (:mod:`acclimate.data.passages`).
+KINDS = ("exact", "normalised", "descendant", "near", "passage")
 #: How many removed rows of each kind are kept as examples, and how much of their texts.
 EXAMPLES, CLIP = 20, 300
 
@@ -41,19 +44,37 @@ class Removal:
     similarity: float | None
 
 
-def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cleaning:
+    """What cleaning left, and every row that it removed, in order of place and id."""
+
+    source: Domain | None
+    target: Target
+    removals: tuple[Removal, ...]
+
+    def to_table(self) -> pa.Table:
+        """The removals with their whole texts, one row each; the columns are the attributes of :class:`Removal`."""
+        types = {field.name: pa.float64() if field.name == "similarity" else pa.string() for field in dataclasses.fields(Removal)}
+        return pa.Table.from_pylist([dataclasses.asdict(removal) for removal in self.removals], pa.schema(types))
+
+
+def clean(source: Domain | None, target: Target, also: Mapping[str, Domain] | None = None) -> tuple[Domain | None, Target]:
     """Remove from everything trainable what repeats a test or validation row; and from validation what repeats the test.
 
     Only inputs are compared, never labels. The test is never changed; duplicates inside it are counted. What is removed does
     not depend on the order of rows. Cleaning what is clean changes nothing.
 
+    Args:
+        also: further tests by name, such as public benchmarks: nothing may repeat their rows either.
+
     Returns:
         The source (None stays None) and the target without those rows. ``target.hygiene`` is JSON-ready:
         ``checked`` rows by place, ``removed`` by place and kind, ``inside_test`` duplicates by kind, ``examples`` by kind (up to
-        20 each: place, id, text, twin_place, twin_id, twin_text, similarity), and the ``rule`` for near duplicates.
+        20 each: place, id, text, twin_place, twin_id, twin_text, similarity), and the ``rule`` for near duplicates and passages.
+        ``twin_place`` is ``test``, ``validation`` or a name of ``also``. :func:`cleaning` gives every removal.
 
     Raises:
-        InputError: nothing to learn from, or nothing to validate on, would be left; or source and target are of different kinds.
+        InputError: nothing to learn from, or nothing to validate on, would be left; or the domains are of different kinds.
 
     >>> from acclimate.data.domain import from_columns
     >>> from acclimate.data.make import make_target
@@ -61,19 +82,26 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
     >>> clinic = make_target(from_columns("weather", texts, ["good", "bad", "good", "bad"]), test=0.5)
     >>> _, cleaned = clean(from_columns("pool", [text.upper() for text in texts]), clinic)
     >>> cleaned.hygiene["removed"]["source"]
-    {'exact': 0, 'normalised': 2, 'descendant': 0, 'near': 0}
+    {'exact': 0, 'normalised': 2, 'descendant': 0, 'near': 0, 'passage': 0}
     """
+    done = cleaning(source, target, also)
+    return done.source, done.target
+
+
+def cleaning(source: Domain | None, target: Target, also: Mapping[str, Domain] | None = None) -> Cleaning:
+    """What :func:`clean` does, with the whole list of what was removed."""
+    tests = [("test", target.test.inputs), *_further_tests(also or {}, target)]
     if source is not None:
         check_same_modality(target.test.inputs, source)
-    against_test = _Reference([("test", target.test.inputs)])
+    against_tests = _Reference(tests)
     removals: list[Removal] = []
     validation = target.validation
     if validation is not None:
-        kept = _sweep("validation", validation.inputs, against_test, removals)
+        kept = _sweep("validation", validation.inputs, against_tests, removals)
         if not len(kept):
             raise _nothing_left("validation", target.name, len(validation))
         validation = validation.keep(kept) if len(kept) < len(validation) else validation
-    sealed = against_test if validation is None else _Reference([("test", target.test.inputs), ("validation", validation.inputs)])
+    sealed = against_tests if validation is None else _Reference([*tests, ("validation", validation.inputs)])
     places = {"labelled": target.labelled, "unlabelled": target.unlabelled, **({} if source is None else {"source": source})}
     swept = {place: _without(domain, _sweep(place, domain, sealed, removals)) for place, domain in places.items()}
     if len(target.labelled) and not len(swept["labelled"]):
@@ -81,14 +109,24 @@ def clean(source: Domain | None, target: Target) -> tuple[Domain | None, Target]
     checked = {place: len(domain) for place, domain in places.items()}
     if target.validation is not None:
         checked["validation"] = len(target.validation)
+    removals.sort(key=lambda removal: (removal.place, removal.id))
     cleaned = dataclasses.replace(
         target,
         labelled=swept["labelled"],
         unlabelled=swept["unlabelled"],
         validation=validation,
-        hygiene=_report(checked, removals, target.test),
+        hygiene=_report(checked, removals, target.test, {name: len(domain) for name, domain in tests}),
     )
-    return swept.get("source"), cleaned
+    return Cleaning(swept.get("source"), cleaned, tuple(removals))
+
+
+def _further_tests(also: Mapping[str, Domain], target: Target) -> list[tuple[str, Domain]]:
+    """Their inputs alone, in order of name."""
+    for name, domain in also.items():
+        if name in ("test", "validation", "labelled", "unlabelled", "source"):
+            raise InputError(f"A further test is called '{name}'", expected="a name that no part has", fix="rename it")
+        check_same_modality(target.test.inputs, domain)
+    return [(name, also[name].without_labels()) for name in sorted(also)]
 
 
 def check_same_modality(known: Domain, other: Domain) -> None:
@@ -120,7 +158,7 @@ def _nothing_left(place: str, name: str, count: int) -> InputError:
 
 
 class _Reference:
-    """Everything sealed, prepared for look-ups by content, by normalised form, by lineage and by similarity."""
+    """Everything sealed, prepared for look-ups by content, by normalised form, by lineage, by similarity and by passage."""
 
     def __init__(self, parts: Iterable[tuple[str, Domain]]) -> None:
         rows = [
@@ -138,6 +176,7 @@ class _Reference:
                 self.by_parent.setdefault(parent, position)
         pictures = bool(sought) and isinstance(sought[0], Look)
         self.index: TwinIndex | PictureIndex = PictureIndex(sought) if pictures else TwinIndex(sought)
+        self.passages = PassageIndex([] if pictures else sought)
 
     def relative(self, id: str, parents: tuple[str, ...]) -> int | None:  # noqa: A002 - the column's name
         """A sealed row generated from this one, its parent, or a sibling."""
@@ -170,14 +209,16 @@ def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Rem
     """The rows of a domain that repeat nothing sealed, ascending; the others are added to ``removals``."""
     forms, sought = _forms(_contents(domain))
     twins, similarity = reference.index.find(sought)
+    quoted, shares = reference.passages.find([one if isinstance(one, str) else "" for one in sought])
     kept = []
     for row, (key, content, parents) in enumerate(zip(domain.ids, _contents(domain), _parents(domain), strict=True)):
-        near = int(twins[row])
+        near, quote = int(twins[row]), int(quoted[row])
         found: dict[str, tuple[int | None, float | None]] = {
             "exact": (reference.by_content.get(content), 1.0),
             "normalised": (reference.by_normalised.get(forms[row]), 1.0),
             "descendant": (reference.relative(key, parents), None),
             "near": (near if near >= 0 else None, float(similarity[row])),
+            "passage": (quote if quote >= 0 else None, float(shares[row])),
         }
         kind = next((kind for kind in KINDS if found[kind][0] is not None), None)
         if kind is None:
@@ -205,18 +246,18 @@ def _without(domain: Domain, kept: NDArray[np.int64]) -> Domain:
     return dataclasses.replace(domain.take(kept), notes=domain.notes, skipped=domain.skipped)
 
 
-def _report(checked: Mapping[str, int], removals: list[Removal], test: Sealed) -> dict[str, Any]:
+def _report(checked: Mapping[str, int], removals: list[Removal], test: Sealed, tests: Mapping[str, int]) -> dict[str, Any]:
     counts = collections.Counter((removal.place, removal.kind) for removal in removals)
-    ordered = sorted(removals, key=lambda removal: (removal.place, removal.id))
     words = {"similarity": "shared words / words of the longer text", "threshold": THRESHOLD, "shared_words": SHARED_WORDS}
+    words |= {"passage_words": RUN, "passage_share": SHARE}
     looks = {"similarity": "correlation of thumbnails", "threshold": CORRELATION, "different_bits": DIFFERENT_BITS}
     return {
         "rule": looks if test.inputs.modality == "image" else words,
-        "checked": {**checked, "test": len(test)},
+        "checked": {**checked, **tests},
         "removed": {place: {kind: counts[place, kind] for kind in KINDS} for place in checked},
         "total": len(removals),
         "inside_test": _inside(test.inputs),
-        "examples": {kind: [_example(removal) for removal in ordered if removal.kind == kind][:EXAMPLES] for kind in KINDS},
+        "examples": {kind: [_example(removal) for removal in removals if removal.kind == kind][:EXAMPLES] for kind in KINDS},
     }
 
 

@@ -53,9 +53,9 @@ def test_each_kind_of_repetition_is_removed_from_each_place_and_counted() -> Non
     assert target.labelled.texts == FRESH
     assert target.unlabelled.texts == FRESH
     assert target.hygiene["removed"] == {
-        "labelled": {"exact": 1, "normalised": 0, "descendant": 0, "near": 0},
-        "unlabelled": {"exact": 0, "normalised": 1, "descendant": 0, "near": 1},
-        "source": {"exact": 1, "normalised": 1, "descendant": 0, "near": 1},
+        "labelled": {"exact": 1, "normalised": 0, "descendant": 0, "near": 0, "passage": 0},
+        "unlabelled": {"exact": 0, "normalised": 1, "descendant": 0, "near": 1, "passage": 0},
+        "source": {"exact": 1, "normalised": 1, "descendant": 0, "near": 1, "passage": 0},
     }
     assert target.hygiene["total"] == 6
     assert target.hygiene["checked"] == {"labelled": 3, "unlabelled": 4, "source": 5, "test": 4}
