@@ -22,6 +22,7 @@ from acclimate.gap.measure import gap
 from acclimate.models.reference import resolve
 from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, is_folds, read_recipe
 from acclimate.report import write_report
+from acclimate.select.pick import Pick
 from acclimate.strategy.arms import Arm, Method, settings
 from acclimate.strategy.assemble import assemble
 from acclimate.strategy.compare import Measured, measure
@@ -260,6 +261,7 @@ def _arm(spec: ArmSpec) -> Arm:
         source="selected" if spec.select else (spec.source or "none"),
         select=_method(spec.select) if spec.select else None,
         budget=spec.select.budget if spec.select else "",
+        pick=Pick.parse(spec.select.pick) if spec.select else Pick(),
         augment=tuple(_method(method) for method in spec.augment),
         objectives=tuple(_method(method) for method in objectives),
         target_weight=spec.tune.target_weight,

@@ -91,6 +91,17 @@ class SelectSpec(MethodSpec):
     """A selector and how much of the source it keeps: a count (5000), a share (20%) or tokens (2M tokens)."""
 
     budget: str = "20%"
+    pick: str | dict[str, Any] | None = Field(
+        default=None, description="how rows are taken: gumbel, or {per: class, distinct: true}"
+    )
+
+    @field_validator("pick")
+    @classmethod
+    def _known_pick(cls, value: Any) -> Any:
+        from acclimate.select.pick import Pick
+
+        _told(lambda: Pick.parse(value))
+        return value
 
     @field_validator("budget", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from acclimate.select import METHODS
 from acclimate.select.base import Selection, Selector, Toolbox, Weigher
 from acclimate.select.budget import Budget, count_words
 from acclimate.select.needs import check_needs
+from acclimate.select.pick import Pick
 
 
 def select(
@@ -27,6 +28,7 @@ def select(
     method: str = "classifier",
     budget: str | float | Budget = "20%",
     seed: int = 0,
+    pick: str | Mapping[str, Any] | Pick | None = None,
     tools: Toolbox | None = None,
     embed: Embed | None = None,
     count_tokens: Callable[[str], int] = count_words,
@@ -44,6 +46,8 @@ def select(
         method: a name in ``METHODS``.
         budget: how much to keep: ``"20%"``, ``5000``, ``"2M tokens"`` (see :class:`acclimate.select.budget.Budget`).
         seed: of whatever the method draws.
+        pick: how rows are taken once they have scores: ``"gumbel"``, ``{"per": "class", "distinct": True}`` (see
+            :class:`acclimate.select.pick.Pick`); the best first where not given.
         tools: what the method may be handed (an encoder, a learner, a language model).
         embed: short for a box with this encoder alone.
         count_tokens: the length of a text, for a budget of tokens; words by default.
@@ -62,22 +66,22 @@ def select(
     >>> select(pool, target, method="classifier", budget="25%").to_domain().texts
     ['fever of a patient']
     """
-    wanted = Budget.parse(budget)
+    wanted, taking = Budget.parse(budget), Pick.parse(pick)
     tools = dataclasses.replace(tools or Toolbox(embed), seed=seed)
     selector = build(METHODS, "selector", method, settings, tools.provided)
     _check_not_empty(source, target)
     check_needs(METHODS, method, source, target, tools)
     selector.fit(source, target)
     scores = _scores(selector, method, source)
-    indices, note = wanted.take(scores, source.texts, count_tokens=count_tokens)
+    indices, notes = taking.take(wanted, scores, source, target, tools=tools, count_tokens=count_tokens)
     return Selection(
-        method=_describe(method, settings),
+        method=_describe(method, settings) + ("" if taking == Pick() else f" [{taking}]"),
         source=source,
         indices=indices,
         scores=scores,
         weights=_weights(selector, source.take(indices)),
         reasons=selector.reasons(source.take(indices)),
-        notes=(note,) if note else (),
+        notes=notes,
     )
 
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from acclimate.select.pick import Pick
+
 Settings = tuple[tuple[str, Any], ...]
 Sources = Literal["none", "all", "selected"]
 
@@ -34,7 +36,8 @@ class Arm:
     Attributes:
         source: which source data it learns from: none, all, or what ``select`` keeps of it.
         target: whether it learns from the target's labels (only the source-only control does not).
-        select, budget: the selector and how much of the source it keeps; only where ``source`` is ``"selected"``.
+        select, budget, pick: the selector, how much of the source it keeps, and how rows are taken; only where ``source`` is
+            ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
         objectives: further terms of the loss, by name with their settings.
         target_weight: how much a target example weighs against a source example.
@@ -45,6 +48,7 @@ class Arm:
     target: bool = True
     select: Method | None = None
     budget: str = ""
+    pick: Pick = Pick()
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
     target_weight: float = 1.0
@@ -64,7 +68,7 @@ class Arm:
         if self.source == "all":
             parts.append("all source")
         elif self.select is not None:
-            parts.append(f"{self.select} {self.budget}")
+            parts.append(f"{self.select} {self.budget}" + ("" if self.pick == Pick() else f" [{self.pick}]"))
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
         parts += [str(method) for method in (*self.augment, *self.objectives)]

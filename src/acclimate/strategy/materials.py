@@ -16,6 +16,7 @@ from acclimate.engine.storage import content_hash
 from acclimate.features.base import Embed
 from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
+from acclimate.select.budget import count_words
 from acclimate.select.run import select
 from acclimate.strategy.arms import Arm, Method
 from acclimate.strategy.select import toolbox
@@ -64,9 +65,10 @@ class Workshop:
     Every product depends on its inputs' content and the seed alone, so remembering it changes no result.
     """
 
-    def __init__(self, source: Domain, embed: Embed) -> None:
+    def __init__(self, source: Domain, embed: Embed, count_tokens: Callable[[str], int] = count_words) -> None:
         self.source = source
         self._tools = toolbox(embed)
+        self._count_tokens = count_tokens
         self._made: OrderedDict[str, tuple[object, float]] = OrderedDict()
 
     def material(self, arm: Arm, view: Target, seed: int) -> Material:
@@ -89,12 +91,22 @@ class Workshop:
         method = arm.select
         assert method is not None
         labels = view.labelled.fingerprint if "target labels" in SELECTORS[method.name].needs else ""
-        key = content_hash("select", str(method), arm.budget, self.source.fingerprint, view.inputs.fingerprint, labels, seed)
+        key = content_hash(
+            "select", str(method), arm.budget, str(arm.pick), self.source.fingerprint, view.inputs.fingerprint, labels, seed
+        )
         source = self.source
         return self.once(
             key,
             lambda: select(
-                source, view, method=method.name, budget=arm.budget, seed=seed, tools=self._tools, **dict(method.settings)
+                source,
+                view,
+                method=method.name,
+                budget=arm.budget,
+                pick=arm.pick,
+                seed=seed,
+                tools=self._tools,
+                count_tokens=self._count_tokens,
+                **dict(method.settings),
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from acclimate.data.domain import Domain
@@ -10,9 +10,11 @@ from acclimate.data.target import Target
 from acclimate.features.base import Embed
 from acclimate.features.embeddings import Embedder
 from acclimate.models.causal import CausalModel
+from acclimate.models.tokens import token_counter
 from acclimate.select import run
 from acclimate.select.base import Learner, Selection, Toolbox
 from acclimate.select.budget import Budget, count_words
+from acclimate.select.pick import Pick
 from acclimate.tune.learner import ProbeLearner
 
 
@@ -41,12 +43,13 @@ def select(
     *,
     method: str = "classifier",
     budget: str | float | Budget = "20%",
+    pick: str | Mapping[str, Any] | Pick | None = None,
     seed: int = 0,
     embed: Embed | None = None,
     model: str = "asset:minilm",
     learner: Learner | None = None,
     language_model: str = "asset:smollm2",
-    count_tokens: Callable[[str], int] = count_words,
+    count_tokens: Callable[[str], int] | None = None,
     **settings: Any,
 ) -> Selection:
     """Keep the source examples that are most useful for the target.
@@ -58,9 +61,11 @@ def select(
         target: the domain to be good at.
         method: a name in ``acclimate.select.METHODS``; ``acclimate methods`` lists them.
         budget: how much to keep: ``"20%"``, ``5000``, ``"2M tokens"`` (see :class:`acclimate.select.budget.Budget`).
+        pick: how rows are taken once they have scores: ``"gumbel"``, ``{"per": "class", "distinct": True}`` (see
+            :class:`acclimate.select.pick.Pick`); the best first where not given.
         seed: of whatever the method draws.
         embed, model, learner, language_model: see :func:`toolbox`.
-        count_tokens: the length of a text, for a budget of tokens; words by default.
+        count_tokens: the length of a text, for a budget of tokens; by the tokenizer of ``model`` where not given.
         settings: of the method.
 
     Raises:
@@ -77,7 +82,11 @@ def select(
     ['fever of a patient']
     """
     tools = toolbox(embed, model=model, learner=learner, language_model=language_model)
-    return run.select(source, target, method=method, budget=budget, seed=seed, tools=tools, count_tokens=count_tokens, **settings)
+    wanted = Budget.parse(budget)
+    count = count_tokens or (token_counter(model) if wanted.kind == "tokens" else count_words)
+    return run.select(
+        source, target, method=method, budget=wanted, pick=pick, seed=seed, tools=tools, count_tokens=count, **settings
+    )
 
 
 class _Deferred:

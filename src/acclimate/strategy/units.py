@@ -20,6 +20,7 @@ from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
 from acclimate.features.embeddings import Embedder
+from acclimate.models.tokens import token_counter
 from acclimate.strategy.arms import Arm
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
@@ -38,7 +39,7 @@ class Bench:
     def __init__(self, plan: Plan, embed: Embedder, model_fingerprint: str, checkpoints: Path | None) -> None:
         self.plan = plan
         self.embed = embed
-        self.workshop = Workshop(plan.source, embed)
+        self.workshop = Workshop(plan.source, embed, token_counter(plan.model))
         self._fingerprint = model_fingerprint
         self._checkpoints = checkpoints
 
