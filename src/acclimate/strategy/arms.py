@@ -48,7 +48,7 @@ class Arm:
     target: bool = True
     select: Method | None = None
     budget: str = ""
-    pick: Pick = Pick()
+    pick: Pick = dataclasses.field(default_factory=Pick)
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
     target_weight: float = 1.0

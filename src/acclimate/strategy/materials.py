@@ -91,9 +91,8 @@ class Workshop:
         method = arm.select
         assert method is not None
         labels = view.labelled.fingerprint if "target labels" in SELECTORS[method.name].needs else ""
-        key = content_hash(
-            "select", str(method), arm.budget, str(arm.pick), self.source.fingerprint, view.inputs.fingerprint, labels, seed
-        )
+        inputs = (self.source.fingerprint, view.inputs.fingerprint, labels)
+        key = content_hash("select", str(method), arm.budget, str(arm.pick), *inputs, seed)
         source = self.source
         return self.once(
             key,
