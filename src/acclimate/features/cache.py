@@ -1,6 +1,6 @@
-"""One cache of vectors, addressed by content: what was computed once for a text is never computed again.
+"""One cache of vectors, addressed by content: what was computed once for a text or a picture is never computed again.
 
-A *space* is everything but the text that a vector depends on (model fingerprint, settings). Inside a space the text's hash leads to
+A *space* is everything but the content that a vector depends on (model fingerprint, settings). In it the content's hash leads to
 its vector. Vectors lie in shards, safetensors files named by a hash of their content, which are only ever added: writers need no
 lock, and a shard that is cut short or altered no longer matches its name, is ignored, counted, and its vectors are computed anew.
 """
@@ -12,6 +12,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,16 @@ _UNREADABLE = (OSError, ValueError, KeyError, SafetensorError)
 
 Keys = NDArray[np.bytes_]
 Vectors = NDArray[np.float32]
-#: Texts to (position, vector) pairs in any order, each position once.
-Compute = Callable[[Sequence[str]], Iterable[tuple[int, Vectors]]]
+#: A text, or an encoded picture. A space holds vectors of one kind.
+Content = TypeVar("Content", str, bytes)
+#: Contents to (position, vector) pairs in any order, each position once.
+Compute = Callable[[Sequence[Content]], Iterable[tuple[int, Vectors]]]
 
 
-def text_keys(texts: Sequence[str]) -> Keys:
-    """The hash of each text, ``(n,)`` of 16 bytes."""
-    digests = (hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest() for text in texts)
+def content_keys(contents: Sequence[str] | Sequence[bytes]) -> Keys:
+    """The hash of each text or picture, ``(n,)`` of 16 bytes."""
+    raw = (content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content for content in contents)
+    digests = (hashlib.blake2b(one, digest_size=KEY_BYTES).digest() for one in raw)
     return np.frombuffer(b"".join(digests), dtype=f"S{KEY_BYTES}")
 
 
@@ -64,7 +68,7 @@ class VectorCache:
 
     Args:
         folder: where all spaces are kept; None keeps this one in memory alone.
-        space: a name for everything but the text that a vector depends on.
+        space: a name for everything but the content that a vector depends on.
 
     Attributes:
         computed: vectors that had to be computed so far.
@@ -92,20 +96,20 @@ class VectorCache:
         found = (self._read(name) for name in list(self._shards))
         return next((int(vectors.shape[1]) for vectors in found if vectors is not None), None)
 
-    def vectors(self, texts: Sequence[str], compute: Compute) -> Vectors:
-        """The vectors of ``n ≥ 1`` texts, ``(n, d)``; ``compute`` is called with the distinct texts that are not here yet, if any.
+    def vectors(self, contents: Sequence[Content], compute: Compute[Content]) -> Vectors:
+        """The vectors of ``n ≥ 1`` texts or pictures, ``(n, d)``; ``compute`` is asked for the distinct ones not here yet.
 
         Shards are written while ``compute`` runs, so a killed process loses at most ``SHARD_ROWS`` vectors.
 
         Raises:
             RunError: the folder cannot be written, or is being emptied by somebody else.
         """
-        keys, first, inverse = np.unique(text_keys(texts), return_index=True, return_inverse=True)
+        keys, first, inverse = np.unique(content_keys(contents), return_index=True, return_inverse=True)
         self._find_shards()
         table, absent = self._gather(keys)
         if len(absent):
             order = absent[np.argsort(first[absent])]  # as the caller gave them, so that nothing depends on the hashes
-            found = iter(compute([texts[position] for position in first[order]]))
+            found = iter(compute([contents[position] for position in first[order]]))
             while chunk := list(itertools.islice(found, SHARD_ROWS)):
                 self._store(keys[order[[position for position, _ in chunk]]], np.stack([vector for _, vector in chunk]))
             table, absent = self._gather(keys)
@@ -115,13 +119,13 @@ class VectorCache:
             )
         return np.asarray(table[inverse], dtype=np.float32)
 
-    def missing(self, texts: Sequence[str]) -> list[str]:
-        """The distinct texts that have no vector yet, in order."""
-        distinct = list(dict.fromkeys(texts))
+    def missing(self, contents: Sequence[Content]) -> list[Content]:
+        """The distinct texts or pictures that have no vector yet, in order."""
+        distinct = list(dict.fromkeys(contents))
         self._find_shards()
         index = self._indexed()
-        known = np.isin(text_keys(distinct), index.keys)
-        return [text for text, here in zip(distinct, known, strict=True) if not here]
+        known = np.isin(content_keys(distinct), index.keys)
+        return [content for content, here in zip(distinct, known, strict=True) if not here]
 
     @property
     def is_shared(self) -> bool:
@@ -147,7 +151,7 @@ class VectorCache:
     def _indexed(self) -> _Index:
         if self._index is None:
             shards = [shard.keys for shard in self._shards.values()]
-            keys = np.concatenate([*shards, text_keys([])])
+            keys = np.concatenate([*shards, content_keys([])])
             owner = np.repeat(np.arange(len(shards)), [len(part) for part in shards]).astype(np.int64)
             row = np.concatenate([*(np.arange(len(part)) for part in shards), np.arange(0)]).astype(np.int64)
             order = np.argsort(keys, kind="stable")

@@ -65,6 +65,8 @@ class Encoder:
         if max_length < 1:
             raise InputError(f"max_length {max_length}", expected="at least 1 token")
         reference = resolve(name)
+        if reference.reads != "text":
+            raise _not_an_encoder(reference.name, reference.model_type)
         tokenizer = load_pretrained(AutoTokenizer, reference)
         model, information = load_pretrained(AutoModel, reference, dtype=precision, output_loading_info=True)
         _check_encoder(reference, model, information)
@@ -132,14 +134,18 @@ def _by_padded_length(tokens: Sequence[NDArray[np.int32]], limit: int) -> list[t
     return sorted(groups.items(), reverse=True)
 
 
+def _not_an_encoder(name: str, kind: str) -> InputError:
+    return InputError(
+        f"'{name}' is a {kind} model",
+        expected="a text model that turns tokens into one vector each, such as BERT, RoBERTa, MiniLM or E5",
+        fix="choose an encoder, for example asset:minilm",
+    )
+
+
 def _check_encoder(reference: ModelReference, model: Any, information: dict[str, Any]) -> None:
     """Refuse what would give vectors that mean nothing: a wrong kind of model, or weights that are not all in the files."""
     if model.config.is_encoder_decoder or getattr(model.config, "hidden_size", None) is None:
-        raise InputError(
-            f"'{reference.name}' is a {model.config.model_type} model",
-            expected="a text model that turns tokens into one vector each, such as BERT, RoBERTa, MiniLM or E5",
-            fix="choose an encoder, for example asset:minilm",
-        )
+        raise _not_an_encoder(reference.name, model.config.model_type)
     absent = sorted(key for key in information["missing_keys"] if "pooler" not in key)  # the pooler is not used here
     if absent:
         raise InputError(

@@ -9,10 +9,11 @@ import dataclasses
 import functools
 import re
 from pathlib import Path
+from typing import Any, Literal
 
-from acclimate.data.assets import fetch
-from acclimate.engine.storage import content_hash, file_hash
+from acclimate.engine.storage import content_hash, file_hash, read_json
 from acclimate.errors import InputError, RunError
+from acclimate.models.converted import model_folder
 
 #: What a model folder may consist of; pickles (``.bin``, ``.pt``) and Python files are neither downloaded nor read.
 MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
@@ -34,6 +35,24 @@ class ModelReference:
     location: str
     fingerprint: str
 
+    @property
+    def model_type(self) -> str:
+        """What ``config.json`` calls the architecture; empty where it does not say."""
+        return str(self._config.get("model_type", ""))
+
+    @property
+    def reads(self) -> Literal["text", "image"]:
+        """What the model turns into vectors, told from its configuration: what has no words but colours or patches sees."""
+        config = self._config
+        sees = any(key in config for key in ("num_channels", "image_size", "patch_size"))
+        return "image" if "vision_config" in config or (sees and "vocab_size" not in config) else "text"
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        file = Path(self.location) / "config.json"
+        found = read_json(file) if self.location and file.is_file() else {}
+        return found if isinstance(found, dict) else {}
+
 
 def resolve(name: str) -> ModelReference:
     """Find a model: ``asset:NAME`` (packaged), a local folder, or a name on the Hugging Face hub, in that order.
@@ -43,7 +62,7 @@ def resolve(name: str) -> ModelReference:
         RunError: it has to be downloaded and that failed.
     """
     if name.startswith("asset:"):
-        folder = fetch(name.removeprefix("asset:"))
+        folder = model_folder(name.removeprefix("asset:"))
         return ModelReference(name, str(folder), _folder_fingerprint(name, folder))
     folder = Path.home() / name[2:] if name.startswith("~/") else Path(name)
     if name and folder.is_dir():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acclimate.features.cache import SHARD_ROWS, VectorCache, text_keys
+from acclimate.features.cache import SHARD_ROWS, VectorCache, content_keys
 
 
 class Counting:
@@ -58,7 +58,7 @@ def test_another_process_finds_what_was_stored_and_another_space_does_not(tmp_pa
 def test_keys_that_end_in_zero_bytes_are_kept_apart() -> None:
     raw = np.frombuffer(b"x" * 14 + b"\0\0" + b"x" * 14 + b"\0y" + b"x" * 15 + b"\0", dtype="S16")
     assert len(np.unique(raw)) == 3
-    assert text_keys(["a", "b"]).tobytes() == text_keys(["a"]).tobytes() + text_keys(["b"]).tobytes()
+    assert content_keys(["a", "b"]).tobytes() == content_keys(["a"]).tobytes() + content_keys(["b"]).tobytes()
 
 
 def test_a_kill_loses_at_most_one_shard(tmp_path: Path) -> None:
