@@ -18,6 +18,7 @@ from acclimate.data.target import Target
 from acclimate.features.embeddings import Embedder
 from acclimate.gap import METHODS as GAPS
 from acclimate.gap.measure import gap
+from acclimate.models.causal import CausalModel
 from acclimate.select import METHODS as SELECTORS
 from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, TARGET_ONLY, Arm, Method
 from acclimate.strategy.outcome import Fidelity
@@ -25,6 +26,7 @@ from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import Bench
 from acclimate.tune import OBJECTIVES
 from acclimate.tune.settings import TuneSettings
+from tests.causal import make_causal
 from tests.shift import pool, sentences
 
 ARMS = [
@@ -92,9 +94,11 @@ def test_fine_tuning_never_sees_test_or_validation_labels(embed: Embedder, arm: 
 
 
 @pytest.mark.parametrize("method", list(GAPS))
-def test_measuring_a_gap_never_sees_test_or_validation_labels(embed: Embedder, method: str) -> None:
+def test_measuring_a_gap_never_sees_test_or_validation_labels(embed: Embedder, tmp_path: Path, method: str) -> None:
+    model = CausalModel(str(make_causal(tmp_path)), device="cpu") if method == "perplexity" else None
     reports = [
-        gap(pool(60), _target(corrupt=corrupt), methods=(method,), embed=embed).to_dict() for corrupt in ("", "test", "validation")
+        gap(pool(60), _target(corrupt=corrupt), methods=(method,), embed=embed, language_model=model).to_dict()
+        for corrupt in ("", "test", "validation")
     ]
     assert reports[0] == reports[1] == reports[2]
 

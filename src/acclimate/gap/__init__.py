@@ -8,6 +8,7 @@ from acclimate.gap.divergence import Divergence
 from acclimate.gap.frechet import Frechet
 from acclimate.gap.label_shift import LabelShift
 from acclimate.gap.mmd import Mmd
+from acclimate.gap.perplexity import Perplexity
 from acclimate.gap.proxy_a import ProxyA
 from acclimate.gap.wasserstein import Wasserstein
 
@@ -19,4 +20,5 @@ METHODS: dict[str, type[GapMethod]] = {
     "wasserstein": Wasserstein,
     "frechet": Frechet,
     "label-shift": LabelShift,
+    "perplexity": Perplexity,
 }

@@ -16,6 +16,8 @@ from acclimate.features.embeddings import Embedder
 from acclimate.gap import METHODS
 from acclimate.gap.base import GapMethod, GapReport, GapResult, Sample, rows_by_domain
 from acclimate.gap.domain_map import draw_map
+from acclimate.gap.perplexity import Perplexity
+from acclimate.models.causal import CausalModel
 
 #: Points of each domain on the map: enough to see its shape, few enough for a page to carry their texts.
 MAP_POINTS = 400
@@ -30,15 +32,18 @@ def gap(
     model: str = "asset:minilm",
     seed: int = 0,
     sample: int = 2000,
+    language_model: CausalModel | None = None,
 ) -> GapReport:
     """Measure how far the source, and each domain in it, is from the target.
 
     No label of the target is read. Distances are between samples of at most ``sample`` rows of each side, drawn by ``seed``.
 
     Args:
-        methods: names in ``acclimate.gap.METHODS``; None takes all, and notes those that do not apply (no labels in the source).
+        methods: names in ``acclimate.gap.METHODS``; None takes all, and notes those that do not apply (no labels in the source),
+            but ``perplexity`` only with a ``language_model``: nobody should wait for one who did not ask.
         embed: turns texts into vectors; None makes an :class:`Embedder` of ``model``, and only if a method needs vectors.
         sample: most rows of a side; time and memory of ``mmd`` grow with its square.
+        language_model: of ``perplexity``; None, where that is asked for by name, takes the packaged one.
     Raises:
         InputError: an unknown method, fewer than two rows on a side, or a method asked for by name that does not apply.
 
@@ -51,7 +56,7 @@ def gap(
     >>> f"{report.results['divergence'].value:.2f}"
     '0.51'
     """
-    chosen = _methods(methods)
+    chosen = _methods(methods, language_model)
     if sample < 2 or min(len(source), len(target.inputs)) < 2:
         raise InputError(
             f"A gap between '{source.name}' ({len(source)} rows) and '{target.name}' ({len(target.inputs)}) with sample {sample}",
@@ -77,11 +82,13 @@ def gap(
     )
 
 
-def _methods(names: Sequence[str] | None) -> dict[str, GapMethod]:
+def _methods(names: Sequence[str] | None, language_model: CausalModel | None) -> dict[str, GapMethod]:
     for name in names or ():
         if name not in METHODS:
             raise unknown_name("gap method", name, METHODS)
-    return {name: METHODS[name]() for name in (METHODS if names is None else names)}
+    if names is None:
+        names = [name for name in METHODS if name != "perplexity" or language_model is not None]
+    return {name: Perplexity(language_model) if name == "perplexity" else METHODS[name]() for name in names}
 
 
 def _draw(source: Domain, inputs: Domain, size: int, seed: int) -> tuple[Sample, dict[str, Sample], Sample]:
