@@ -4,6 +4,7 @@ To add a method: one file beside these with a class that follows :class:`acclima
 """
 
 from acclimate.select.base import Selector
+from acclimate.select.combine import Combine
 from acclimate.select.importance.classifier import Classifier
 from acclimate.select.importance.cynical import Cynical
 from acclimate.select.importance.dsir import Dsir
@@ -38,4 +39,5 @@ METHODS: dict[str, type[Selector]] = {
     "kliep": Kliep,
     "ulsif": Ulsif,
     "tradaboost": Tradaboost,
+    "combine": Combine,
 }
