@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.domain import Domain
+from acclimate.data.images import described
 from acclimate.gap.base import DomainMap, Sample, rows_by_domain
 
 
@@ -29,6 +31,11 @@ def principal_plane(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     return points, shares
 
 
+def _shown(domain: Domain) -> list[str]:
+    """What stands beside a point: the text, or the format and size of a picture."""
+    return [described(picture) for picture in domain.images] if domain.modality == "image" else domain.texts
+
+
 def draw_map(source: Sample, target: Sample, *, points: int, seed: int) -> DomainMap:
     """The map of both samples: the plane is fitted on all rows, and at most ``points`` of each domain are drawn."""
     plane, shares = principal_plane(np.concatenate([source.embedded(), target.embedded()]))
@@ -42,6 +49,6 @@ def draw_map(source: Sample, target: Sample, *, points: int, seed: int) -> Domai
         ids=[*ours.ids, *theirs.ids],
         domains=[*ours.domains, *[target.domain.name] * len(theirs)],
         labels=[*ours.labels, *[None] * len(theirs)],
-        texts=[*ours.texts, *theirs.texts],
+        texts=[*_shown(ours), *_shown(theirs)],
         explained=float(shares.sum()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.engine.progress import track
 from acclimate.errors import InputError, unknown_name
-from acclimate.features.base import Embed
+from acclimate.features.base import Contents, Embed
 from acclimate.features.embeddings import Embedder
 from acclimate.gap import METHODS
 from acclimate.gap.base import GapMethod, GapReport, GapResult, Sample, rows_by_domain
@@ -41,7 +42,7 @@ def gap(
     Args:
         methods: names in ``acclimate.gap.METHODS``; None takes all, and notes those that do not apply (no labels in the source),
             but ``perplexity`` only with a ``language_model``: nobody should wait for one who did not ask.
-        embed: turns texts into vectors; None makes an :class:`Embedder` of ``model``, and only if a method needs vectors.
+        embed: texts or pictures to vectors; None makes an :class:`Embedder` of ``model``, and only if a method needs vectors.
         sample: most rows of a side; time and memory of ``mmd`` grow with its square.
         language_model: of ``perplexity``; None, where that is asked for by name, takes the packaged one.
     Raises:
@@ -109,13 +110,13 @@ def _draw(source: Domain, inputs: Domain, size: int, seed: int) -> tuple[Sample,
 
 
 def _embedded(samples: Sequence[Sample], embed: Embed) -> list[Sample]:
-    """The samples with their vectors; every distinct text is embedded once, all in one request."""
-    position: dict[str, int] = {}
+    """The samples with their vectors; every distinct text or picture is embedded once, all in one request."""
+    position: dict[str | bytes, int] = {}
     for sample in samples:
-        for text in sample.domain.texts:
-            position.setdefault(text, len(position))
-    vectors = embed(list(position))
-    return [Sample(sample.domain, vectors[[position[text] for text in sample.domain.texts]]) for sample in samples]
+        for content in sample.domain.contents:
+            position.setdefault(content, len(position))
+    vectors = embed(cast("Contents", list(position)))
+    return [Sample(sample.domain, vectors[[position[one] for one in sample.domain.contents]]) for sample in samples]
 
 
 def _measure(
