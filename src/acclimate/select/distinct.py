@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import functools
 
 from acclimate.data.domain import Domain
 from acclimate.data.near_duplicates import Collected
-from acclimate.features.base import Embed
+from acclimate.data.near_pictures import Look, PictureIndex, look
 from acclimate.select.quotas import Seen
-from acclimate.select.similarity.cosine import unit_rows
 
-#: Pictures with at least this cosine count as one; see :class:`SeenImages`.
-COSINE = 0.95
+#: Pictures indexed at a time.
+_BLOCK = 256
 
 
 class SeenTexts:
@@ -34,27 +32,34 @@ class SeenTexts:
 
 
 class SeenImages:
-    """Pictures: the same bytes, or, where vectors are given, a cosine of at least 0.95."""
+    """Pictures: the same pixels, or looking the same by the rule of hygiene (:mod:`acclimate.data.near_pictures`)."""
 
-    def __init__(self, images: list[bytes], units: NDArray[np.float64] | None) -> None:
-        self._images, self._units = images, units
-        self._bytes: set[bytes] = set()
-        self._rows: list[int] = []
+    def __init__(self, images: list[bytes]) -> None:
+        self._images = images
+        self._pixels: set[str] = set()
+        self._indices: list[PictureIndex] = []
+        self._recent: list[Look] = []
+        self._look = functools.lru_cache(maxsize=2)(lambda row: look(images[row]))  # a row is asked about, then added
 
     def repeats(self, row: int) -> bool:
-        if self._images[row] in self._bytes:
+        mine = self._look(row)
+        if mine.pixels in self._pixels:
             return True
-        if self._units is None or not self._rows:
-            return False
-        return bool((self._units[self._rows] @ self._units[row]).max() >= COSINE)
+        return any(index.find([mine])[0][0] >= 0 for index in (*self._indices, PictureIndex(self._recent)))
 
     def add(self, row: int) -> None:
-        self._bytes.add(self._images[row])
-        self._rows.append(row)
+        mine = self._look(row)
+        self._pixels.add(mine.pixels)
+        self._recent.append(mine)
+        if len(self._recent) == _BLOCK:
+            self._indices.append(PictureIndex(self._recent))
+            self._recent = []
 
 
-def nothing_seen(source: Domain, embed: Embed | None) -> Seen:
-    """An empty record for rows of ``source``; ``embed`` serves pictures, which are compared by their bytes alone without it."""
-    if source.modality == "image":
-        return SeenImages(source.images, None if embed is None else unit_rows(embed(source.images)))
-    return SeenTexts(source.texts)
+def nothing_seen(source: Domain) -> Seen:
+    """An empty record for rows of ``source``.
+
+    Raises:
+        MissingExtraError: the source holds pictures and Pillow is not installed.
+    """
+    return SeenImages(source.images) if source.modality == "image" else SeenTexts(source.texts)

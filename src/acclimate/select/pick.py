@@ -178,7 +178,7 @@ class Pick:
         limit = budget.limit(len(source))
         members = _by_group(groups, order)
         streams = {name: self._stream(members[name], share * limit, pool) for name, share in shares.items()}
-        done = fill(streams, shares, limit, pool.cost, nothing_seen(source, tools.embed) if self.distinct else None)
+        done = fill(streams, shares, limit, pool.cost, nothing_seen(source) if self.distinct else None)
         rows = np.array(done.rows, dtype=np.int64)
         if not self.needs_vectors:  # groups took turns; what they gave is put back in order
             place = np.empty(len(order), dtype=np.int64)

@@ -101,8 +101,8 @@ def test_a_mistake_in_a_member_is_said_before_anything_is_fitted(wrong: Any, sai
 
 
 def test_a_member_that_cannot_serve_is_named() -> None:
-    with pytest.raises(InputError, match="'logme' cannot serve here: the source has examples without a label"):
-        select(make_pool().without_labels(), make_target(), method="combine", methods=["classifier", "logme"], tools=tools())
+    with pytest.raises(InputError, match="'el2n' cannot serve here: the source has examples without a label"):
+        select(make_pool().without_labels(), make_target(), method="combine", methods=["classifier", "el2n"], tools=tools())
 
 
 def test_members_with_settings_survive_a_recipe_and_the_command_line() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, from_columns, from_images
+from acclimate.data.images import encoded
 from acclimate.data.target import Sealed, Target
 from acclimate.errors import InputError
 from acclimate.select.base import Toolbox
@@ -210,20 +211,19 @@ def test_a_distinct_pick_skips_what_nearly_repeats_a_better_row_counts_it_and_st
         assert notes == ("4 examples were passed over because they nearly repeat a better one",)
 
 
-def test_images_repeat_one_another_by_their_bytes_or_by_their_vectors() -> None:
-    source = from_images("pool", [b"10", b"10", b"12", b"90"])
-
-    def embed(contents: Sequence[Any]) -> NDArray[np.float32]:
-        return _vectors([content.decode() for content in contents])
-
-    scores, target = np.arange(4.0)[::-1], _target(["near 10"])
-    blind, _ = Pick(distinct=True).take(Budget.parse("3"), scores, source, target, tools=Toolbox())
-    assert blind.tolist() == [0, 2, 3]
-    seeing, notes = Pick(distinct=True).take(Budget.parse("3"), scores, source, target, tools=Toolbox(embed))
-    assert seeing.tolist() == [0, 3]
-    assert notes[0] == "the budget of 3 examples is more than what there is (2): all 2 distinct examples are kept"
+def test_images_repeat_one_another_by_what_they_look_like() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    brighter = np.clip(pictures[0].astype(np.int64) // 2 + 90, 0, 255).astype(np.uint8)
+    images = [encoded(picture) for picture in (pictures[0], pictures[0], brighter, *pictures[1:])]
+    source, target = from_images("pool", images), _target(["near 10"])
+    rows, notes = Pick(distinct=True).take(Budget.parse("301"), -np.arange(302.0), source, target, tools=Toolbox())
+    assert rows.tolist() == [0, *range(3, 302)]
+    assert notes == (
+        "the budget of 301 examples is more than what there is (300): all 300 distinct examples are kept",
+        "2 examples were passed over because they nearly repeat a better one",
+    )
     with pytest.raises(InputError, match="are images, without texts"):
-        Pick(distinct=True).take(Budget.parse("3 tokens"), scores, source, target, tools=Toolbox(embed))
+        Pick(distinct=True).take(Budget.parse("3 tokens"), -np.arange(302.0), source, target, tools=Toolbox())
 
 
 def test_the_plain_pick_is_the_budget_alone() -> None:
