@@ -14,6 +14,7 @@ from acclimate.select.importance.gradient import Gradient
 from acclimate.select.importance.grand import Grand
 from acclimate.select.importance.influence import Influence
 from acclimate.select.importance.kliep import Kliep
+from acclimate.select.importance.kmm import Kmm
 from acclimate.select.importance.reducible_loss import ReducibleLoss
 from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
@@ -40,4 +41,5 @@ METHODS: dict[str, type[Selector]] = {
     "ulsif": Ulsif,
     "tradaboost": Tradaboost,
     "combine": Combine,
+    "kmm": Kmm,
 }

@@ -65,6 +65,14 @@ def gaussian(x: NDArray[np.float64], centres: NDArray[np.float64], bandwidth: fl
     return values
 
 
+def gaussian_sums(
+    x: NDArray[np.float64], centres: NDArray[np.float64], amounts: NDArray[np.float64], bandwidth: float
+) -> NDArray[np.float64]:
+    """``sum_l amounts_l exp(-||x - c_l||^2 / (2 bandwidth))`` of each row, ``(n,)``, without holding all kernel values at once."""
+    blocks = (x[start : start + _BLOCK] for start in range(0, len(x), _BLOCK))
+    return np.concatenate([gaussian(block, centres, bandwidth) @ amounts for block in blocks] or [np.zeros(0)])
+
+
 def median_distance(source: NDArray[np.float64], target: NDArray[np.float64]) -> float:
     """The median heuristic over both domains: the median squared distance of their rows, 1,000 at most of each, above 0.
 

@@ -127,7 +127,7 @@ def boost(learner: Learner, source: Domain, target: Domain, *, rounds: int, erro
 def _errors(probabilities: NDArray[np.float64], rows: NDArray[np.int64], error: Error) -> NDArray[np.float64]:
     """The error on each example, ``(n, c)`` to ``(n,)``, in [0, 1]."""
     if error == "hard":
-        return (probabilities.argmax(axis=1) != rows).astype(np.float64)
+        return np.asarray(probabilities.argmax(axis=1) != rows, dtype=np.float64)
     return np.asarray(1 - probabilities[np.arange(len(rows)), rows])
 
 
