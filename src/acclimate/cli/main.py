@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from acclimate.cli import info, runs, stages
+from acclimate.cli import info, runs, selection, stages
 from acclimate.cli.output import note
 from acclimate.errors import AcclimateError, InterruptedRunError
 
@@ -44,7 +44,8 @@ app = typer.Typer(
 app.command()(runs.demo)
 app.command()(runs.run)
 app.command()(stages.gap)
-app.command()(stages.select)
+app.command()(selection.select)
+app.command()(selection.models)
 app.command()(stages.augment)
 app.command()(stages.tune)
 app.command()(stages.evaluate)

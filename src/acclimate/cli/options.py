@@ -11,10 +11,14 @@ import typer
 from acclimate.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acclimate.data.domain import Domain
     from acclimate.data.target import Target
 
 Text = Annotated[str | None, typer.Option(help="The text column; guessed and announced where not named.")]
+Image = Annotated[str | None, typer.Option(help="The column of pictures: bytes, or names of files.")]
+Messages = Annotated[str | None, typer.Option(help="The column of conversations: lists of {role, content}.")]
 Label = Annotated[str | None, typer.Option(help="The label column.")]
 DomainColumn = Annotated[str | None, typer.Option("--domain", help="The column that names each row's domain.")]
 Id = Annotated[str | None, typer.Option(help="The column of unique ids.")]
@@ -150,3 +154,17 @@ def _on_bad_row(value: str) -> Literal["fail", "skip"]:
     if value != "fail":
         raise InputError(f"--on-bad-row {value}", expected="fail or skip", fix="--on-bad-row skip")
     return "fail"
+
+
+def cleaned_of(
+    examples: Domain | None, target: Target, kind: str, also: Mapping[str, Domain] | None = None
+) -> tuple[Domain | None, Target]:
+    """Examples, and the target's own, without what repeats its test or a further one; what was removed is announced."""
+    from acclimate.cli.output import note
+    from acclimate.data.hygiene import clean
+
+    kept, cleaned = clean(examples, target, also)
+    for name, before, after in ((kind, examples, kept), ("target", target.labelled, cleaned.labelled)):
+        if before is not None and after is not None and len(after) < len(before):
+            note(f"removed {len(before) - len(after)} {name} examples that repeat a test example")
+    return kept, cleaned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -28,6 +28,7 @@ from acclimate.cli.options import (
     Workers,
     check_file,
     check_folder,
+    cleaned_of,
     names_in,
     parse_settings,
     read_source,
@@ -35,10 +36,6 @@ from acclimate.cli.options import (
 )
 from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import unknown_name
-
-if TYPE_CHECKING:
-    from acclimate.data.domain import Domain
-    from acclimate.data.target import Target
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -106,76 +103,6 @@ def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.4g} … {high:.4g}"
 
 
-def select(
-    source: SourceFile,
-    target: TargetFile,
-    out: Out,
-    method: Annotated[str, typer.Option(help="A selector; `acclimate methods` lists them.")] = "classifier",
-    budget: Annotated[str, typer.Option(help="How much is kept: 5000, 20% or '2M tokens'.")] = "20%",
-    settings: Settings = None,
-    text: Text = None,
-    label: Label = None,
-    domain: DomainColumn = None,
-    id: Id = None,  # noqa: A002 - the option's name
-    target_text: TargetText = None,
-    target_label: TargetLabel = None,
-    model: Model = _MINILM,
-    test: Test = "0.3",
-    split_seed: SplitSeed = 0,
-    seed: Seed = 0,
-    on_bad_row: OnBadRow = "fail",
-    json: Json = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Keep the source examples that help the target, with scores and reasons."""
-    from acclimate.data.write import write
-    from acclimate.engine.build import build
-    from acclimate.engine.progress import show
-    from acclimate.select import METHODS
-    from acclimate.select.base import Toolbox
-    from acclimate.select.budget import Budget
-    from acclimate.strategy.select import select as choose
-
-    check_file(out)
-    chosen = parse_settings(settings)
-    build(METHODS, "selector", method, chosen, Toolbox().provided)  # a mistake is told before the files are read
-    amount = Budget.parse(budget)
-    pool = read_source(source, on_bad_row, text=text, label=label, domain=domain, id=id)
-    wanted = read_target(target, test, split_seed, on_bad_row, text=target_text or text, label=target_label or label)
-    cleaned, wanted = _cleaned(pool, wanted, "source")
-    assert cleaned is not None
-    if dry_run:
-        plan = f"score {len(cleaned)} source examples with '{method}', keep {amount} and write '{out}'"
-        say_plan(plan, json, method=method, of=len(cleaned), budget=str(amount), out=str(out))
-        return
-    with show():
-        picked = choose(cleaned, wanted, method=method, budget=amount, seed=seed, model=model, **chosen)
-    for line in picked.notes:
-        note(line)
-    write(picked.to_table(), out)
-    counts = {name: picked.to_domain().domains.count(name) for name in dict.fromkeys(cleaned.domains)}
-    if json:
-        print_json({"out": str(out), "method": picked.method, "kept": len(picked), "of": len(cleaned), "by_domain": counts})
-        return
-    rows = [
-        (name, cleaned.domains.count(name), kept, f"{100 * kept / cleaned.domains.count(name):.1f}")
-        for name, kept in counts.items()
-    ]
-    print_table(f"{picked.method}: kept {len(picked)} of {len(cleaned)}", ("source domain", "examples", "kept", "kept %"), rows)
-    say(f"written: {out}")
-
-
-def _cleaned(examples: Domain | None, target: Target, kind: str) -> tuple[Domain | None, Target]:
-    """Examples, and the target's own, without what repeats its test; what was removed is announced."""
-    from acclimate.data.hygiene import clean
-
-    kept, cleaned = clean(examples, target)
-    for name, before, after in ((kind, examples, kept), ("target", target.labelled, cleaned.labelled)):
-        if before is not None and after is not None and len(after) < len(before):
-            note(f"removed {len(before) - len(after)} {name} examples that repeat a test example")
-    return kept, cleaned
-
-
 def augment(
     file: Annotated[str, typer.Argument(help="Labelled target examples (training rows only: never the test).")],
     out: Out,
@@ -201,7 +128,7 @@ def augment(
     check_file(out)
     chosen = parse_settings(settings)
     examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
-    _, examples = _cleaned(None, examples, "")  # a child of what repeats a test example would be a child of that
+    _, examples = cleaned_of(None, examples, "")  # a child of what repeats a test example would be a child of that
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
@@ -257,8 +184,8 @@ def tune(
     resolve(model)
     wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
     pool = read_source(source, on_bad_row, text=source_text, label=source_label) if source else None
-    pool, wanted = _cleaned(pool, wanted, "source")
-    grown, wanted = _cleaned(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
+    pool, wanted = cleaned_of(pool, wanted, "source")
+    grown, wanted = cleaned_of(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
     counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
     if dry_run:
         plan = f"fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'"

@@ -209,14 +209,22 @@ class Selection:
         kept = self.source.take(self.indices)
         return kept.with_column("weight", pa.array(self.weights, pa.float64()))
 
-    def to_table(self) -> pa.Table:
-        """The kept examples with ``score``, ``weight``, ``rank`` (1 is best), ``reason`` and ``position`` in the source."""
+    def to_table(self, read: Domain | None = None) -> pa.Table:
+        """The kept examples with ``score``, ``weight``, ``rank`` (1 is best), ``reason`` and ``position`` in the source.
+
+        Args:
+            read: the source as it was read, where rows were removed since: positions are then those of its rows.
+        """
+        places = self.indices
+        if read is not None:
+            position = {key: row for row, key in enumerate(read.ids)}
+            places = np.array([position[self.source.ids[row]] for row in self.indices], dtype=np.int64)
         table = self.to_domain().table
         columns = {
             "score": pa.array(self.scores[self.indices], pa.float64()),
             "rank": pa.array(np.arange(1, len(self) + 1), pa.int64()),
             "reason": pa.array(list(self.reasons), pa.string()),
-            "position": pa.array(self.indices, pa.int64()),
+            "position": pa.array(places, pa.int64()),
         }
         for name, values in columns.items():
             if name in table.column_names:

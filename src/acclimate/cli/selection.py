@@ -1,0 +1,244 @@
+"""`acclimate select` and `acclimate models`: which source data, and which base model, suit a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acclimate.cli.options import (
+    DomainColumn,
+    DryRun,
+    Id,
+    Image,
+    Json,
+    Label,
+    Messages,
+    Model,
+    OnBadRow,
+    Seed,
+    Settings,
+    SplitSeed,
+    TargetLabel,
+    TargetText,
+    Test,
+    Text,
+    check_file,
+    cleaned_of,
+    names_in,
+    parse_settings,
+    read_source,
+    read_target,
+)
+from acclimate.cli.output import note, print_json, print_table, say, say_plan
+from acclimate.cli.stages import SourceFile, TargetFile
+from acclimate.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from acclimate.data.domain import Domain
+    from acclimate.select.base import Selection
+    from acclimate.select.task.rank import TaskRanking
+
+#: The method that speaks for each family of selectors.
+FAMILIES = {"similarity": "knn", "task": "logme", "importance": "classifier"}
+
+
+def select(
+    source: SourceFile,
+    target: TargetFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file to write: .parquet, .jsonl, .csv, .tsv (also .gz, .zst, .bz2); without it a table is shown."),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="A selector; `acclimate methods` lists them.")] = None,
+    by: Annotated[str | None, typer.Option(help="A family: similarity, task (ranks the source domains) or importance.")] = None,
+    budget: Annotated[str, typer.Option(help="How much is kept: 5000, 20% or '2M tokens' (by the tokenizer of --model).")] = "20%",
+    pick: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How rows are taken: top, gumbel, facility-location, k-center; per=class or per=domain; distinct=true; "
+            "temperature=0.1; ... May be repeated."
+        ),
+    ] = None,
+    settings: Settings = None,
+    text: Text = None,
+    image: Image = None,
+    messages: Messages = None,
+    label: Label = None,
+    domain: DomainColumn = None,
+    id: Id = None,  # noqa: A002 - the option's name
+    target_text: TargetText = None,
+    target_label: TargetLabel = None,
+    model: Model = "asset:minilm",
+    language_model: Annotated[str, typer.Option(help="For methods that read with a causal language model.")] = "asset:smollm2",
+    test: Test = "0.3",
+    decontaminate: Annotated[
+        list[str] | None, typer.Option(help="A further test file that no kept row may repeat; may be repeated.")
+    ] = None,
+    removed: Annotated[
+        Path | None, typer.Option(help="Write what was removed for repeating a test, and why, to this file.")
+    ] = None,
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Keep the source examples that help the target, with scores and reasons."""
+    from acclimate.data.hygiene import cleaning
+    from acclimate.data.write import write
+    from acclimate.engine.build import build
+    from acclimate.engine.progress import show
+    from acclimate.select import METHODS
+    from acclimate.select.base import Toolbox
+    from acclimate.select.budget import Budget
+    from acclimate.select.pick import Pick
+    from acclimate.strategy.select import select as choose
+
+    for place in (out, removed):
+        if place is not None:
+            check_file(place)
+    name = _method(method, by)
+    chosen = parse_settings(settings)
+    build(METHODS, "selector", name, chosen, Toolbox().provided)  # a mistake is told before the files are read
+    amount, taking = Budget.parse(budget), Pick.parse(_pick(pick))
+    roles: dict[str, Any] = {"text": text, "image": image, "messages": messages, "label": label}
+    pool = read_source(source, on_bad_row, domain=domain, id=id, **roles)
+    there = {**roles, "text": target_text or text, "label": target_label or label}
+    wanted = read_target(target, test, split_seed, on_bad_row, **there)
+    further = {path: read_source(path, on_bad_row, **roles) for path in decontaminate or []}
+    read = pool
+    cleaned, wanted = cleaned_of(pool, wanted, "source", further)
+    assert cleaned is not None
+    if removed is not None and not dry_run:
+        write(cleaning(pool, wanted, further).to_table(), removed)
+        say(f"written: {removed}")
+    if dry_run:
+        place_told = f" and write '{out}'" if out else ""
+        plan = f"score {len(cleaned)} source examples with '{name}', keep {amount} ({taking}){place_told}"
+        say_plan(plan, json, method=name, of=len(cleaned), budget=str(amount), pick=str(taking), out=str(out or ""))
+        return
+    ranking = None
+    with show():
+        if by == "task":
+            ranking = _ranking(cleaned, wanted, model)
+        picked = choose(
+            cleaned,
+            wanted,
+            method=name,
+            budget=amount,
+            pick=taking,
+            seed=seed,
+            model=model,
+            language_model=language_model,
+            **chosen,
+        )
+    for line in picked.notes:
+        note(line)
+    if out is not None:
+        write(_writable(picked, read, out), out)
+    _tell(picked, cleaned, ranking, out, json)
+
+
+def _method(method: str | None, by: str | None) -> str:
+    """The method that was named, or that of the family that was."""
+    if by is not None and by not in FAMILIES:
+        raise unknown_name("family of selectors", by, FAMILIES)
+    return method or FAMILIES.get(by or "", "classifier")
+
+
+def _pick(given: list[str] | None) -> dict[str, Any]:
+    """``["gumbel", "per=class"]`` as a mapping."""
+    named = [text for text in given or [] if "=" in text]
+    ways = [text for text in given or [] if "=" not in text]
+    if len(ways) > 1:
+        raise InputError(f"--pick names {len(ways)} ways: {', '.join(ways)}", expected="one of them", fix="leave one")
+    return {**({"how": ways[0]} if ways else {}), **parse_settings(named)}
+
+
+def _ranking(source: Domain, target: Any, model: str) -> TaskRanking:
+    from acclimate.select.task.rank import rank_domains
+    from acclimate.strategy.select import toolbox
+
+    return rank_domains(source, target, toolbox(model=model))
+
+
+def _writable(picked: Selection, read: Domain, out: Path) -> Any:
+    """The kept rows as a table; pictures go into Parquet only."""
+    table = picked.to_table(read)
+    if read.modality == "image" and ".parquet" not in out.name:
+        note("the pictures themselves are only written to Parquet; this file names them by id and position")
+        return table.drop_columns(["image"])
+    return table
+
+
+def _tell(picked: Selection, source: Domain, ranking: TaskRanking | None, out: Path | None, json: bool) -> None:
+    kept = picked.to_domain().domains
+    counts = {name: kept.count(name) for name in dict.fromkeys(source.domains)}
+    if json:
+        facts = {"out": str(out or ""), "method": picked.method, "kept": len(picked), "of": len(source), "by_domain": counts}
+        print_json(facts | ({"ranking": ranking.to_dict()} if ranking else {}))
+        return
+    if ranking is not None:
+        tell_ranking(f"Source domains for {ranking.target}", ranking.scores, ranking.mean_rank, "source domain", ranking.notes)
+    sizes = {name: source.domains.count(name) for name in counts}
+    rows = [(name, sizes[name], kept, f"{100 * kept / sizes[name]:.1f}") for name, kept in counts.items()]
+    print_table(f"{picked.method}: kept {len(picked)} of {len(source)}", ("source domain", "examples", "kept", "kept %"), rows)
+    say(f"written: {out}" if out else "nothing was written: name a file with --out to keep the selection")
+
+
+def tell_ranking(title: str, scores: Any, mean_rank: Any, kind: str, notes: Any) -> None:
+    """Scores with their intervals, one row for each thing that is ranked, best first."""
+    by_name = {method: {score.name: score for score in found} for method, found in scores.items()}
+    rows = [
+        (name, f"{rank:.1f}", *(_with_interval(found.get(name)) for found in by_name.values())) for name, rank in mean_rank.items()
+    ]
+    print_table(title, (kind, "mean rank", *by_name), rows)
+    for line in notes:
+        note(line)
+
+
+def _with_interval(score: Any) -> str:
+    if score is None:
+        return ""
+    if score.low is None or score.high is None:
+        return f"{score.score:.3g}"
+    return f"{score.score:.3g} ({score.low:.3g} … {score.high:.3g})"
+
+
+def models(
+    target: TargetFile,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="Models to rank, separated by commas; the packaged encoders by default.")
+    ] = None,
+    text: Text = None,
+    image: Image = None,
+    messages: Messages = None,
+    label: Label = None,
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+) -> None:
+    """Rank pre-trained models by how well they suit the target, from its labelled examples, without fine-tuning any."""
+    from acclimate.engine.progress import show
+    from acclimate.strategy.models import rank_models
+
+    wanted = read_target(
+        target, test, split_seed, on_bad_row, needs_labels=True, text=text, image=image, messages=messages, label=label
+    )
+    with show():
+        ranking = rank_models(names_in(rank) or None, wanted, seed=seed)
+    if json:
+        print_json(ranking.to_dict())
+        return
+    rows = [
+        (name, f"{mean:.1f}", *(_with_interval(score) for score in ranking.scores[name].values()))
+        for name, mean in ranking.mean_rank.items()
+    ]
+    columns = next(iter(ranking.scores.values()))
+    print_table(f"Models for {ranking.target}, from {ranking.examples} labelled examples", ("model", "mean rank", *columns), rows)
+    for line in ranking.notes:
+        note(line)
