@@ -19,13 +19,19 @@ from acclimate.select.importance.reducible_loss import ReducibleLoss
 from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
 from acclimate.select.random import Random
+from acclimate.select.similarity.centroid import Centroid
+from acclimate.select.similarity.herding import Herding
 from acclimate.select.similarity.knn import Knn
 from acclimate.select.similarity.ngram import Ngram
 from acclimate.select.similarity.tfidf import Tfidf
+from acclimate.select.similarity.transport import Transport
 
 METHODS: dict[str, type[Selector]] = {
     "random": Random,
     "knn": Knn,
+    "transport": Transport,
+    "herding": Herding,
+    "centroid": Centroid,
     "ngram": Ngram,
     "tfidf": Tfidf,
     "dsir": Dsir,

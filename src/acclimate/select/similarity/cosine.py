@@ -18,5 +18,10 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = np.ascontiguousarray(vectors, dtype=np.float64)
     norms = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
     units = np.divide(wide, norms, out=np.zeros_like(wide), where=norms != 0)
-    rounded: NDArray[np.float64] = np.round(units / _GRID) * _GRID
+    return on_grid(units)
+
+
+def on_grid(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Components rounded to the grid of :func:`unit_rows`: products with unit rows are exact for vectors of length at most 1."""
+    rounded: NDArray[np.float64] = np.round(vectors / _GRID) * _GRID
     return rounded
