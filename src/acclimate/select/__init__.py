@@ -25,6 +25,15 @@ from acclimate.select.similarity.knn import Knn
 from acclimate.select.similarity.ngram import Ngram
 from acclimate.select.similarity.tfidf import Tfidf
 from acclimate.select.similarity.transport import Transport
+from acclimate.select.task.domain_rank import DomainRank
+from acclimate.select.task.h_score import HScore
+from acclimate.select.task.leep import Leep
+from acclimate.select.task.logme import LogMe
+from acclimate.select.task.mixture import Mixture
+from acclimate.select.task.nce import Nce
+from acclimate.select.task.otdd import Otdd
+from acclimate.select.task.task2vec import Task2Vec
+from acclimate.select.task.transrate import TransRate
 
 METHODS: dict[str, type[Selector]] = {
     "random": Random,
@@ -34,6 +43,15 @@ METHODS: dict[str, type[Selector]] = {
     "centroid": Centroid,
     "ngram": Ngram,
     "tfidf": Tfidf,
+    "logme": LogMe,
+    "leep": Leep,
+    "nce": Nce,
+    "h-score": HScore,
+    "transrate": TransRate,
+    "otdd": Otdd,
+    "task2vec": Task2Vec,
+    "domain-rank": DomainRank,
+    "mixture": Mixture,
     "dsir": Dsir,
     "classifier": Classifier,
     "el2n": El2n,
