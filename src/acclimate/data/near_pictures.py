@@ -60,9 +60,9 @@ def look(picture: bytes) -> Look:
         InputError: it cannot be decoded.
         MissingExtraError: Pillow is not installed.
     """
-    from PIL.Image import Resampling
-
     image = decoded(picture)
+    from PIL.Image import Resampling  # decoding has said what is missing where it is
+
     digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.width}x{image.height}".encode()).hexdigest()
     grey = image.convert("L")
     wide = np.asarray(grey.resize((SIDE + 1, SIDE), Resampling.BILINEAR), dtype=np.int64)

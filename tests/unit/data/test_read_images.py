@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import datasets
@@ -13,8 +14,9 @@ from PIL import Image
 
 from acclimate.data.images import decoded, encoded, pixels
 from acclimate.data.load import load, target
+from acclimate.data.near_pictures import look
 from acclimate.data.write import write
-from acclimate.errors import InputError
+from acclimate.errors import InputError, MissingExtraError
 
 
 def picture(seed: int, side: int = 12) -> bytes:
@@ -163,3 +165,12 @@ def test_decoding_gives_upright_rgb_without_hidden_colours() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned a quarter
     assert decoded(saved(Image.new("RGB", (3, 2)), exif=exif)).size == (2, 3)
+
+
+def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = picture(0)
+    write(pa.table({"image": [one], "label": ["a"]}), tmp_path / "p.parquet")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for read in (lambda: load(tmp_path / "p.parquet"), lambda: look(one)):
+        with pytest.raises(MissingExtraError, match=r"acclimate\[vision\]"):
+            read()

@@ -32,6 +32,7 @@ SENTENCES = [
     "Preis-Leistung ist super, gerne wieder.",
     "هذا الكتاب جيد جدا",
     "a  b\tc\nd\u200bzero",
+    "散热稍微有些欠缺～USB接口只有2个，吹去～～～",
 ]
 
 
