@@ -73,7 +73,7 @@ def test_a_source_loses_exact_equal_and_near_copies_of_the_test() -> None:
     sealed = clinic.test.inputs.images
     copies = [sealed[0], saved(decoded(sealed[1]), "BMP"), saved(decoded(sealed[2]), "JPEG", quality=60), scene(99)]
     pool, cleaned = clean(from_images("pool", copies, ["a"] * 4), clinic)
-    assert cleaned.hygiene["removed"]["source"] == {"exact": 1, "normalised": 1, "descendant": 0, "near": 1}
+    assert cleaned.hygiene["removed"]["source"] == {"exact": 1, "normalised": 1, "descendant": 0, "near": 1, "passage": 0}
     assert pool is not None
     assert pool.ids == ["pool:3"]
     near = cleaned.hygiene["examples"]["near"][0]
