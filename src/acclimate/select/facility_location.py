@@ -46,8 +46,8 @@ def facility_location(
     worth = (1 - tradeoff) * values / max(1, count)
 
     def gain(row: int) -> float:
-        closer: np.float64 = np.maximum(similarities[row] - nearest, 0).sum()
-        return tradeoff * float(closer) / max(1, references) + float(worth[row])
+        closer = np.maximum(similarities[row] - nearest, 0).sum()
+        return float(tradeoff * closer / max(1, references) + worth[row])
 
     heap = [(-gain(row), row) for row in range(rows)]  # equal gains: the earlier row
     heapq.heapify(heap)
