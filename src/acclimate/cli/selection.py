@@ -36,6 +36,8 @@ from acclimate.cli.stages import SourceFile, TargetFile
 from acclimate.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acclimate.data.domain import Domain
     from acclimate.select.base import Selection
     from acclimate.select.task.rank import TaskRanking
@@ -181,30 +183,36 @@ def _tell(picked: Selection, source: Domain, ranking: TaskRanking | None, out: P
         print_json(facts | ({"ranking": ranking.to_dict()} if ranking else {}))
         return
     if ranking is not None:
-        tell_ranking(f"Source domains for {ranking.target}", ranking.scores, ranking.mean_rank, "source domain", ranking.notes)
+        by_domain = {
+            name: {method: score for method, found in ranking.scores.items() for score in found if score.name == name}
+            for name in ranking.mean_rank
+        }
+        tell_ranking(f"Source domains for {ranking.target}", "source domain", by_domain, ranking.mean_rank)
+        for line in ranking.notes:
+            note(line)
     sizes = {name: source.domains.count(name) for name in counts}
     rows = [(name, sizes[name], kept, f"{100 * kept / sizes[name]:.1f}") for name, kept in counts.items()]
     print_table(f"{picked.method}: kept {len(picked)} of {len(source)}", ("source domain", "examples", "kept", "kept %"), rows)
     say(f"written: {out}" if out else "nothing was written: name a file with --out to keep the selection")
 
 
-def tell_ranking(title: str, scores: Any, mean_rank: Any, kind: str, notes: Any) -> None:
-    """Scores with their intervals, one row for each thing that is ranked, best first."""
-    by_name = {method: {score.name: score for score in found} for method, found in scores.items()}
+def tell_ranking(title: str, kind: str, scores: Mapping[str, Mapping[str, Any]], mean_rank: Mapping[str, float]) -> None:
+    """Every score of everything that is ranked, best first, with its interval and how often it came first among resamples.
+
+    Args:
+        scores: by name of what is ranked, its scores by name.
+    """
     rows = [
-        (name, f"{rank:.1f}", *(_with_interval(found.get(name)) for found in by_name.values())) for name, rank in mean_rank.items()
+        (name if first else "", f"{rank:.1f}" if first else "", score, *_figures(found))
+        for name, rank in mean_rank.items()
+        for first, (score, found) in zip([True] + [False] * len(scores[name]), scores[name].items(), strict=False)
     ]
-    print_table(title, (kind, "mean rank", *by_name), rows)
-    for line in notes:
-        note(line)
+    print_table(title, (kind, "mean rank", "score", "value", "95% interval", "came first"), rows)
 
 
-def _with_interval(score: Any) -> str:
-    if score is None:
-        return ""
-    if score.low is None or score.high is None:
-        return f"{score.score:.3g}"
-    return f"{score.score:.3g} ({score.low:.3g} … {score.high:.3g})"
+def _figures(score: Any) -> tuple[str, str, str]:
+    interval = "" if score.low is None or score.high is None else f"{score.low:.3g} … {score.high:.3g}"
+    return f"{score.score:.3g}", interval, "" if score.first is None else f"{100 * score.first:.0f}%"
 
 
 def models(
@@ -234,11 +242,7 @@ def models(
     if json:
         print_json(ranking.to_dict())
         return
-    rows = [
-        (name, f"{mean:.1f}", *(_with_interval(score) for score in ranking.scores[name].values()))
-        for name, mean in ranking.mean_rank.items()
-    ]
-    columns = next(iter(ranking.scores.values()))
-    print_table(f"Models for {ranking.target}, from {ranking.examples} labelled examples", ("model", "mean rank", *columns), rows)
+    title = f"Models for {ranking.target}, from {ranking.examples} labelled examples"
+    tell_ranking(title, "model", ranking.scores, ranking.mean_rank)
     for line in ranking.notes:
         note(line)

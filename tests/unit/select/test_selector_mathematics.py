@@ -138,7 +138,7 @@ def test_confident_rows_score_above_the_median_held_out_target_text_and_are_boun
 def test_the_second_round_finds_relevant_texts_that_share_no_word_with_the_target() -> None:
     """Adopted texts bring their own words: 'cough' is beside 'fever' in the pool and never in the target."""
     trade = [f"stock rate bank {word}" for word in ("day", "night", "week", "month") for _ in range(50)]
-    pool = from_columns("p", [*["fever cough"] * 6, *["cough pills"] * 3, *trade])
+    pool = from_columns("p", [*["fever fever fever fever fever cough"] * 6, *["cough pills"] * 3, *trade])
     target = target_of(["fever day", "fever night", "fever week", "fever month", "day fever", "night fever"])
     once, twice = (Classifier(adopt=adopt, negatives=20).fit(pool, target).score(pool) for adopt in (0, 3))
     assert twice[6] - twice[9:].max() > once[6] - once[9:].max() + 1
@@ -160,7 +160,7 @@ def test_the_classifier_separates_with_each_kind_of_feature(features: str) -> No
 def test_a_pool_larger_than_a_draw_is_drawn_several_times() -> None:
     texts = [f"word{i % 7} the stock fell" for i in range(60)] + ["fever"] * 5
     selector = Classifier(negatives=20, draws=2, seed=1).fit(from_columns("p", texts), target_of(TARGET_TEXTS))
-    rows = selector._negative_rows(65)
+    rows = selector._estimate._negative_rows(65)
     assert [len(draw) for draw in rows] == [20, 20]
     assert rows[0].tolist() != rows[1].tolist()
     assert selector.score(from_columns("q", ["fever", "stock"])).argmax() == 0

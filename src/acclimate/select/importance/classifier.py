@@ -74,6 +74,55 @@ def confident(scores: NDArray[np.float64], held_out: NDArray[np.float64], most: 
     return order[: min(int((scores >= np.median(held_out)).sum()), most)].astype(np.int64)
 
 
+@dataclasses.dataclass(frozen=True)
+class RatioEstimate:
+    """How the log density ratio is estimated from features; the settings are those of :class:`Classifier`."""
+
+    C: float = 10.0
+    negatives: int = 2000
+    draws: int = 3
+    adopt: float = 3.0
+    seed: int = 0
+
+    def __call__(self, pool: csr_matrix, positives: csr_matrix) -> Linear:
+        """Features of the pool ``(n, d)`` and of the target ``(m, d)`` to the ratio."""
+        first = self._averaged(pool, positives, None, np.arange(pool.shape[0]))
+        return self._second_round(first, pool, positives) if self.adopt and positives.shape[0] > 1 else first
+
+    def _second_round(self, first: Linear, pool: csr_matrix, positives: csr_matrix) -> Linear:
+        adopted = confident(first(pool), self._held_out(pool, positives), int(self.adopt * positives.shape[0]))
+        others = np.setdiff1d(np.arange(pool.shape[0]), adopted)
+        if not len(adopted) or not len(others):
+            return first
+        weights = np.repeat([1.0, _ADOPTED], [positives.shape[0], len(adopted)])
+        return self._averaged(pool, vstack([positives, pool[adopted]], format="csr"), weights, others)
+
+    def _held_out(self, pool: csr_matrix, positives: csr_matrix) -> NDArray[np.float64]:
+        """The score of each target text by a classifier fitted without it, ``(m,)``."""
+        count = positives.shape[0]
+        fold = np.random.default_rng(self.seed).permutation(count) % min(_FOLDS, count)
+        scores = np.zeros(count)
+        negatives = pool[self._negative_rows(pool.shape[0])[0]]
+        for number in range(fold.max() + 1):
+            held = fold == number
+            scores[held] = log_density_ratio(positives[~held], negatives, self.C)(positives[held])
+        return scores
+
+    def _averaged(
+        self, pool: csr_matrix, positives: csr_matrix, weights: NDArray[np.float64] | None, rows: NDArray[np.int64]
+    ) -> Linear:
+        """The mean of fits on several draws of negatives among ``rows`` of the pool."""
+        fits = [log_density_ratio(positives, pool[rows[draw]], self.C, weights) for draw in self._negative_rows(len(rows))]
+        return Linear(np.mean([fit.weights for fit in fits], axis=0), float(np.mean([fit.bias for fit in fits])))
+
+    def _negative_rows(self, pool: int) -> list[NDArray[np.int64]]:
+        """Rows of each draw; a pool that one draw covers is drawn once."""
+        if pool <= self.negatives:
+            return [np.arange(pool, dtype=np.int64)]
+        rng = np.random.default_rng(self.seed)
+        return [np.sort(rng.choice(pool, self.negatives, replace=False)).astype(np.int64) for _ in range(self.draws)]
+
+
 class Classifier:
     """Score of ``x``: the log density ratio ``log p(x | target) - log p(x | pool)`` by logistic regression.
 
@@ -133,7 +182,7 @@ class Classifier:
                 fix="leave the defaults",
             )
         self.embed, self.features = embed, features
-        self.C, self.negatives, self.draws, self.adopt, self.seed = C, negatives, draws, adopt, seed
+        self._estimate = RatioEstimate(C, negatives, draws, adopt, seed)
 
     def fit(self, source: Domain, target: Target) -> Self:
         inputs = target.inputs
@@ -148,36 +197,8 @@ class Classifier:
         pool = self._joined(source, None if rows is None else rows[: len(source)])
         positives = self._joined(inputs, None if rows is None else rows[len(source) :])
         self._fitted_on = source, pool
-        self._ratio = self._averaged(pool, positives, None, np.arange(pool.shape[0]))
-        if self.adopt and positives.shape[0] > 1:
-            self._ratio = self._second_round(pool, positives)
+        self._ratio = self._estimate(pool, positives)
         return self
-
-    def _second_round(self, pool: csr_matrix, positives: csr_matrix) -> Linear:
-        adopted = confident(self._ratio(pool), self._held_out(pool, positives), int(self.adopt * positives.shape[0]))
-        others = np.setdiff1d(np.arange(pool.shape[0]), adopted)
-        if not len(adopted) or not len(others):
-            return self._ratio
-        weights = np.repeat([1.0, _ADOPTED], [positives.shape[0], len(adopted)])
-        return self._averaged(pool, vstack([positives, pool[adopted]], format="csr"), weights, others)
-
-    def _held_out(self, pool: csr_matrix, positives: csr_matrix) -> NDArray[np.float64]:
-        """The score of each target text by a classifier fitted without it, ``(m,)``."""
-        count = positives.shape[0]
-        fold = np.random.default_rng(self.seed).permutation(count) % min(_FOLDS, count)
-        scores = np.zeros(count)
-        negatives = pool[self._negative_rows(pool.shape[0])[0]]
-        for number in range(fold.max() + 1):
-            held = fold == number
-            scores[held] = log_density_ratio(positives[~held], negatives, self.C)(positives[held])
-        return scores
-
-    def _averaged(
-        self, pool: csr_matrix, positives: csr_matrix, weights: NDArray[np.float64] | None, rows: NDArray[np.int64]
-    ) -> Linear:
-        """The mean of fits on several draws of negatives among ``rows`` of the pool."""
-        fits = [log_density_ratio(positives, pool[rows[draw]], self.C, weights) for draw in self._negative_rows(len(rows))]
-        return Linear(np.mean([fit.weights for fit in fits], axis=0), float(np.mean([fit.bias for fit in fits])))
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
         """Log density ratio, ``(n,)``: 0 is undecided; ``1 / (1 + exp(-score))`` is p(target) at even odds."""
@@ -196,13 +217,6 @@ class Classifier:
         best = sorted((-pull, names[column]) for pull, column in found if column < len(names) and pull > 0)
         terms = ", ".join(f"'{term}' {-pull:+.2f}" for pull, term in best[:_SHOWN])
         return f"p(target)={probability:.2f} {terms}".rstrip()
-
-    def _negative_rows(self, pool: int) -> list[NDArray[np.int64]]:
-        """Rows of each draw; a pool that one draw covers is drawn once."""
-        if pool <= self.negatives:
-            return [np.arange(pool, dtype=np.int64)]
-        rng = np.random.default_rng(self.seed)
-        return [np.sort(rng.choice(pool, self.negatives, replace=False)).astype(np.int64) for _ in range(self.draws)]
 
     def _featurise(self, domain: Domain) -> csr_matrix:
         """Rows of unit length for each kind of feature, ``(n, d)``; those of the fitted source are at hand."""

@@ -42,6 +42,13 @@ def log_ratio(target: NDArray[np.float64], pool: NDArray[np.float64], share: flo
     return np.asarray(np.log(mixed + _EPSILON) - np.log(in_pool + _EPSILON))
 
 
+def mean_log_ratio(counts: csr_matrix, ratio: NDArray[np.float64], shrink: float) -> NDArray[np.float64]:
+    """The mean of ``ratio (b,)`` over a text's n-grams and ``shrink`` more without evidence; ``counts (n, b)`` to ``(n,)``."""
+    sums = np.asarray(counts @ ratio, dtype=np.float64)
+    sizes = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    return sums / np.maximum(sizes + shrink, 1.0)
+
+
 def split_as_in_the_paper(text: str) -> list[str]:
     """Lower-cased runs of word characters or of punctuation, as the authors' code tokenizes."""
     return _WORD_OR_PUNCTUATION.findall(text.lower())
@@ -111,11 +118,10 @@ class Dsir:
         """Mean log ratio (in the paper's preset: their sum plus Gumbel noise), ``(n,)``."""
         source, own = self._fitted_on
         counts = own if batch is source else self._count(batch)
-        sums = np.asarray(counts @ self._ratio, dtype=np.float64)
         if self.paper_preset:
+            sums = np.asarray(counts @ self._ratio, dtype=np.float64)
             return sums - np.log(-np.log(uniform(self.seed, batch.ids, "gumbel")))
-        sizes = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-        return sums / np.maximum(sizes + self.shrink, 1.0)
+        return mean_log_ratio(counts, self._ratio, self.shrink)
 
     def reasons(self, batch: Domain) -> list[str]:
         """The distinct n-grams of each text with the largest log ratios."""
