@@ -106,7 +106,12 @@ class LoraGradients:
 
     A sketch depends on the example, the model, and the settings; it is the same to the last bit whatever else is asked for with it.
     With ``adam`` a gradient is turned into Adam's next step before it is sketched, see
-    :func:`acclimate.features.adam.precondition`. An example without a scored token has a sketch of zeros.
+    :func:`acclimate.features.adam.precondition`. Most of such a step is momentum, which all examples share (92% of its length
+    after 16 steps), and the error of its sketch would drown what tells examples apart. So the component along that shared step is
+    taken out before sketching and kept exactly, as one more number. Ranks of 64 by 16 cosines then agree with the exact ones at
+    .990 instead of .963. Sketches of steps and of plain gradients (``as_steps=False``) at one state can be multiplied.
+
+    An example without a scored token has a sketch of zeros.
 
     Args:
         model: whose loss it is; examples are read up to its ``max_length``.
@@ -115,6 +120,7 @@ class LoraGradients:
         dim: cells of the sketch; that of LESS and TRAK.
         adapter: a folder that peft saved, for gradients after a warm-up; None takes a fresh adapter.
         adam: an optimiser's state, see :func:`acclimate.features.adam.read_adam`.
+        as_steps: whether gradients become Adam's steps, as those of the source do in LESS, while those of the target do not.
         seed: of a fresh adapter.
         cache: the folder of the cache; ``"home"`` is ``features`` in acclimate's cache folder, None keeps sketches in memory.
 
@@ -130,13 +136,14 @@ class LoraGradients:
         dim: int = 8192,
         adapter: str | Path | None = None,
         adam: AdamSource | None = None,
+        as_steps: bool = True,
         seed: int = 0,
         cache: Path | Literal["home"] | None = "home",
     ) -> None:
         self.model = model
         self.rank, self.alpha, self.targets, self.seed = rank, alpha, tuple(targets), seed
         self.dim = dim
-        self._adapter_folder, self._adam_source = adapter, adam
+        self._adapter_folder, self._adam_source, self.as_steps = adapter, adam, as_steps
         self._folder = cache_home() / "features" if cache == "home" else cache
 
     @cached_property
@@ -152,6 +159,20 @@ class LoraGradients:
         return None if self._adam_source is None else read_adam(self._adam_source, self.adapter.parameters)
 
     @cached_property
+    def shared(self) -> Tensor | None:
+        """The direction of the step that Adam would take without any gradient, ``(p,)`` of length 1; None without a state."""
+        if self.adam is None:
+            return None
+        step = precondition(torch.zeros(1, self.adapter.size), self.adam)[0]
+        direction: Tensor = step / step.norm().clamp_min(torch.finfo(step.dtype).tiny)
+        return direction
+
+    @property
+    def width(self) -> int:
+        """Numbers of a sketch: its cells, and the component along :attr:`shared`."""
+        return self.dim + (self.adam is not None)
+
+    @cached_property
     def sketch(self) -> CountSketch:
         """From gradients to sketches."""
         return CountSketch(self.adapter.blocks, self.dim)
@@ -160,14 +181,14 @@ class LoraGradients:
     def cache(self) -> VectorCache:
         """Sketches by example."""
         model = (self.model.reference.fingerprint, self.model.context, self.model.dtype)
-        adam = None if self.adam is None else self.adam.fingerprint
+        adam = None if self.adam is None else (self.adam.fingerprint, self.as_steps)
         return VectorCache(self._folder, content_hash("lora-gradients", VERSION, *model, self.adapter.fingerprint, adam, self.dim))
 
     def __call__(self, examples: Examples) -> NDArray[np.float32]:
-        """``n`` examples to ``(n, dim)``, in order."""
+        """``n`` examples to ``(n, width)``, in order."""
         contents = _contents(examples)
         if not contents:
-            return np.empty((0, self.dim), dtype=np.float32)
+            return np.empty((0, self.width), dtype=np.float32)
         keys = [_key(content) for content in contents]
         said = dict(zip(keys, contents, strict=True))
         absent = self.cache.missing(keys)
@@ -179,28 +200,39 @@ class LoraGradients:
         return self.cache.vectors(keys, lambda some: self._sketches(self.model.first_window([said[key] for key in some])))
 
     def exact(self, examples: Examples) -> NDArray[np.float32]:
-        """The gradients themselves, ``(n, p)``, neither sketched nor remembered: for tests and small samples."""
+        """The gradients or steps themselves, ``(n, p)``, neither sketched nor remembered: for tests and small samples."""
         tokens = self.model.first_window(_contents(examples))
         gradients = np.zeros((len(tokens), self.adapter.size), dtype=np.float32)
         for batch, found in self._gradients(tokens):
-            gradients[batch.rows] = found
+            gradients[batch.rows] = self._directions(found)[: len(batch.rows)].cpu().numpy()
         return gradients
+
+    def shorten(self, gradients: Tensor) -> NDArray[np.float32]:
+        """Gradients ``(b, p)`` to sketches ``(b, width)``, as steps where that is asked for."""
+        directions = self._directions(gradients).cpu()
+        if self.shared is None:
+            return self.sketch(directions.numpy())
+        along = directions @ self.shared
+        rest = directions - along[:, None] * self.shared
+        return np.concatenate([self.sketch(rest.numpy()), along[:, None].numpy()], axis=1)
+
+    def _directions(self, gradients: Tensor) -> Tensor:
+        return precondition(gradients.cpu(), self.adam) if self.adam is not None and self.as_steps else gradients
 
     def _sketches(self, tokens: Sequence[Tokens]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """(position, sketch) of every example, each once."""
         left = set(range(len(tokens)))
         for batch, gradients in self._gradients(tokens):
             left -= set(batch.rows)
-            yield from zip(batch.rows, self.sketch(gradients), strict=True)
-        yield from ((row, np.zeros(self.dim, dtype=np.float32)) for row in sorted(left))
+            yield from zip(batch.rows, self.shorten(gradients)[: len(batch.rows)], strict=True)
+        yield from ((row, np.zeros(self.width, dtype=np.float32)) for row in sorted(left))
 
-    def _gradients(self, tokens: Sequence[Tokens]) -> Iterator[tuple[Batch, NDArray[np.float32]]]:
-        """The gradients of the examples of each batch, ``(r, p)``; examples without a scored token are left out."""
+    def _gradients(self, tokens: Sequence[Tokens]) -> Iterator[tuple[Batch, Tensor]]:
+        """The gradients of each batch, dummies included, ``(b, p)``; examples without a scored token are left out."""
         model: Any = self.model.model
         for batch in self.model.batches(tokens):
             ids, scored = (torch.from_numpy(part).to(model.device) for part in (batch.ids, batch.scored))
-            gradients = per_example_gradients(model, self.adapter, ids, scored)[: len(batch.rows)]
-            yield batch, (gradients if self.adam is None else precondition(gradients, self.adam)).cpu().numpy()
+            yield batch, per_example_gradients(model, self.adapter, ids, scored)
 
 
 def _contents(examples: Examples) -> list[Content]:

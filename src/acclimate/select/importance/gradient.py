@@ -130,10 +130,10 @@ class Gradient:
         names = inputs.domains if several else [target.name] * len(inputs)
         self._tasks = sorted(set(names))
         tasks = np.array([self._tasks.index(name) for name in names], dtype=np.int64)
-        rows = PlainRows(self._sketches(adam=None)(inputs).astype(np.float64))
+        rows = PlainRows(self._sketches(as_steps=False)(inputs).astype(np.float64))
         with threadpool_limits(1):
             self._directions = [task_directions(rows, tasks)]
-        self._source_sketches = self._sketches(adam=self.adam)
+        self._source_sketches = self._sketches(as_steps=True)
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
@@ -159,8 +159,16 @@ class Gradient:
             total += cosines(loss_gradients(scorer, batch, labels), directions)
         return total / len(self._scorers)
 
-    def _sketches(self, adam: str | None) -> LoraGradients:
-        return lora_gradients(self.language_model, rank=self.rank, dim=self.dim, adapter=self.adapter, adam=adam, seed=self.seed)
+    def _sketches(self, *, as_steps: bool) -> LoraGradients:
+        return lora_gradients(
+            self.language_model,
+            rank=self.rank,
+            dim=self.dim,
+            adapter=self.adapter,
+            seed=self.seed,
+            adam=self.adam,
+            as_steps=as_steps,
+        )
 
 
 def training_rows(source: Domain, target: Target) -> Domain:
@@ -172,14 +180,21 @@ def training_rows(source: Domain, target: Target) -> Domain:
 
 
 def lora_gradients(
-    model: CausalModel | None, *, rank: int, dim: int, adapter: str | None, adam: str | None, seed: int
+    model: CausalModel | None,
+    *,
+    rank: int,
+    dim: int,
+    adapter: str | None,
+    seed: int,
+    adam: str | None = None,
+    as_steps: bool = True,
 ) -> LoraGradients:
     """The sketched gradients of a language model, as selectors take them: alpha twice the rank."""
     from acclimate.features.gradients import LoraGradients
 
     if model is None:
         raise no_language_model()
-    return LoraGradients(model, rank=rank, alpha=2 * rank, dim=dim, adapter=adapter, adam=adam, seed=seed)
+    return LoraGradients(model, rank=rank, alpha=2 * rank, dim=dim, adapter=adapter, adam=adam, as_steps=as_steps, seed=seed)
 
 
 def check_features(features: str, model: CausalModel | None) -> None:

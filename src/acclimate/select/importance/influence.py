@@ -174,7 +174,7 @@ class Influence:
 
     def _fit_language_model(self, source: Domain, target: Target) -> NDArray[np.float64]:
         self._sketches: LoraGradients = lora_gradients(
-            self.language_model, rank=self.rank, dim=self.dim, adapter=self.adapter, adam=None, seed=self.seed
+            self.language_model, rank=self.rank, dim=self.dim, adapter=self.adapter, seed=self.seed
         )
         goal = _mean(PlainRows(self._sketches(target.inputs).astype(np.float64)))
         gradients = PlainRows(self._sketches(source).astype(np.float64))
