@@ -20,6 +20,7 @@ from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
 from acclimate.select.random import Random
 from acclimate.select.similarity.centroid import Centroid
+from acclimate.select.similarity.confusion import Confusion
 from acclimate.select.similarity.herding import Herding
 from acclimate.select.similarity.knn import Knn
 from acclimate.select.similarity.ngram import Ngram
@@ -38,6 +39,7 @@ from acclimate.select.task.transrate import TransRate
 METHODS: dict[str, type[Selector]] = {
     "random": Random,
     "knn": Knn,
+    "confusion": Confusion,
     "transport": Transport,
     "herding": Herding,
     "centroid": Centroid,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _GRID = 2.0**-26
 
 
-def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Rows scaled to length 1 and rounded to a grid of 2**-26, ``(n, d)``; a zero row stays zero, NaN stays NaN.
 
     The product of two such matrices holds their cosines, exactly summed, within 1e-6 of the unrounded ones.
