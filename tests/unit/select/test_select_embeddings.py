@@ -17,6 +17,7 @@ from acclimate.errors import InputError, MissingExtraError
 from acclimate.features.kernels import mmd2_biased, rbf
 from acclimate.select.similarity.centroid import Centroid
 from acclimate.select.similarity.herding import Herding, herd, rbf_of_cosines
+from acclimate.select.similarity.knn import Knn
 from acclimate.select.similarity.transport import Transport, log_mass, target_potentials
 
 RNG = np.random.default_rng(0)
@@ -51,6 +52,13 @@ def test_without_contrast_centroid_ranks_by_the_cosine_to_the_centroid() -> None
     units = VECTORS[45:] / np.linalg.norm(VECTORS[45:], axis=1, keepdims=True)
     scores = Centroid(embed, contrast=0).fit(POOL, target_of(WANTED)).score(POOL)
     assert np.argsort(scores).tolist() == np.argsort(cosines(VECTORS[:45], units.mean(axis=0)[None])[:, 0]).tolist()
+
+
+def test_neighbours_can_be_contrasted_with_the_pool_as_centroids_are() -> None:
+    own, wanted = VECTORS[:45], VECTORS[45:]
+    scores = Knn(embed, k=15, contrast=0.5).fit(POOL, target_of(WANTED)).score(POOL)  # all 15: the centroid
+    expected = cosines(own, wanted).mean(axis=1) - 0.5 * cosines(own, own).mean(axis=1)
+    assert scores == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_centre_for_each_class_takes_the_nearest_one() -> None:
@@ -178,6 +186,7 @@ def test_without_pot_transport_says_which_extra_it_needs(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("method", "settings"),
     [
+        (Knn, {"contrast": -1}),
         (Centroid, {"centres": "many"}),
         (Centroid, {"clusters": 0}),
         (Herding, {"width": 0}),

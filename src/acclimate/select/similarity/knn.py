@@ -13,7 +13,7 @@ from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.base import Embed
 from acclimate.select.base import Need, Trait
-from acclimate.select.similarity.cosine import unit_rows
+from acclimate.select.similarity.cosine import on_grid, unit_rows
 
 #: Rows of a block of cosines: with 10,000 target texts a block takes 80 MB.
 _BLOCK = 1024
@@ -33,6 +33,19 @@ class Knn:
 
     ``k`` above 1 guards against a single odd target text; the nearest one is named as the reason.
 
+    Precision@k with 20 / 100 target documents, MiniLM vectors of 4,000 documents of 20 Newsgroups (20 groups, one seed that the
+    reference tables do not use):
+
+    | k | contrast 0 | contrast 1 | contrast 2 |
+    |---|---|---|---|
+    | 1 | .552 / .621 | .567 / .639 | .568 / .635 |
+    | 5 | .596 / .639 | .628 / .664 | .626 / .661 |
+    | 10 | .589 / .626 | .633 / .653 | .634 / .650 |
+
+    Every pair is compared: for 16,000 examples of 384 components against 300, 3,000 and 10,000 target examples that takes .1, 1.1
+    and 4.7 CPU seconds. faiss as a first sieve (a flat index in float32, its 16 nearest compared again here) takes .4, .8 and 2.2,
+    and could miss a neighbour among many near duplicates; embedding the pool takes minutes. So it is not used.
+
     Reference: Aharoni & Goldberg 2020, §3; Gururangan et al. 2020, §4 (kNN-TAPT); RDS+ in arXiv 2503.01807.
 
     Use when: the target has several centres, or few texts; the encoder knows the language.
@@ -41,6 +54,7 @@ class Knn:
     Args:
         embed: texts to vectors.
         k: neighbours averaged over.
+        contrast: weight of the mean cosine to the pool, which is subtracted; 0 is the papers'. See the table.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings",)
@@ -51,35 +65,40 @@ class Knn:
     summary: ClassVar[str] = "mean cosine to the k nearest target texts"
     summary_zh: ClassVar[str] = "与最近 k 条目标文本的平均余弦相似度"
 
-    def __init__(self, embed: Embed, k: int = 5) -> None:
+    def __init__(self, embed: Embed, k: int = 5, contrast: float = 0.0) -> None:
         if k < 1:
             raise InputError(f"knn with k={k}", expected="at least 1 neighbour", fix="leave the default")
-        self.embed = embed
-        self.k = k
+        if not 0 <= contrast < float("inf"):
+            raise InputError(f"knn with contrast={contrast}", expected="a number of at least 0", fix="leave the default")
+        self.embed, self.k, self.contrast = embed, k, contrast
 
-    def fit(self, source: Domain, target: Target) -> Self:  # noqa: ARG002 (the pool is not looked at)
+    def fit(self, source: Domain, target: Target) -> Self:
         inputs = target.inputs
         self._ids = inputs.ids
         self._target = unit_rows(self.embed(inputs.contents))
+        self._pool = np.zeros(self._target.shape[1])
+        if self.contrast:
+            self._pool = on_grid(unit_rows(self.embed(source.contents)).mean(axis=0))
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
-        """Mean cosine to the ``k`` nearest target texts, ``(n,)``, in [-1, 1]."""
-        parts = [mean_of_largest(cosines, self.k) for cosines in self._cosines(batch)]
+        """Mean cosine to the ``k`` nearest target texts, less the weighted one to the pool, ``(n,)``."""
+        parts = [mean_of_largest(cosines, self.k) - self.contrast * (rows @ self._pool) for rows, cosines in self._blocks(batch)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def reasons(self, batch: Domain) -> list[str]:
         """The nearest target text and its cosine."""
         lines = []
-        for cosines in self._cosines(batch):
+        for _, cosines in self._blocks(batch):
             nearest = cosines.argmax(axis=1)
             lines += [f"nearest={self._ids[j]} cosine={row[j]:.2f}" for row, j in zip(cosines, nearest, strict=True)]
         return lines
 
-    def _cosines(self, batch: Domain) -> Iterator[NDArray[np.float64]]:
-        """Cosines to every target text in blocks of rows, ``(<= 1024, m)`` each."""
+    def _blocks(self, batch: Domain) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Unit rows ``(<= 1024, d)`` and their cosines to every target text ``(<= 1024, m)``."""
         if not len(batch):
             return
         rows = unit_rows(self.embed(batch.contents))
         for start in range(0, len(rows), _BLOCK):
-            yield rows[start : start + _BLOCK] @ self._target.T
+            block = rows[start : start + _BLOCK]
+            yield block, block @ self._target.T
