@@ -58,6 +58,7 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
             gap_words=_gap_words(outcome, language),
             map=gap.domain_map(outcome),
             selections=selection.selections(outcome),
+            overlap=selection.overlap(outcome),
             generated=provenance.generated(outcome),
             hygiene=provenance.hygiene(outcome),
             reproduce=provenance.reproduce(outcome.manifest),
