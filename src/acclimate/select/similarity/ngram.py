@@ -115,9 +115,10 @@ class Ngram:
         self.diversity, self.diversity_weight = diversity, diversity_weight
 
     def fit(self, source: Domain, target: Target) -> Self:
-        counts = self._counts(source)
+        counts = self._counted(source)
+        self._fitted_on = source, counts
         self._pool = distribution(counts)
-        own = distribution(self._counts(target.inputs))
+        own = distribution(self._counted(target.inputs))
         self._target: Distribution = self.target_share * own + (1 - self.target_share) * self._pool
         self._alike = Standard.of(self._similarities(counts))
         self._diverse = Standard.of(self._diversities(counts))
@@ -147,4 +148,9 @@ class Ngram:
         return np.zeros(counts.shape[0]) if self.diversity == "none" else DIVERSITIES[self.diversity](counts, self._pool)
 
     def _counts(self, domain: Domain) -> csr_matrix:
+        """Hashed n-grams ``(n, b)``; those of the fitted source are at hand."""
+        source, counts = self._fitted_on
+        return counts if domain is source else self._counted(domain)
+
+    def _counted(self, domain: Domain) -> csr_matrix:
         return hash_ngrams(domain.texts, buckets=_BUCKETS, orders=self.orders)

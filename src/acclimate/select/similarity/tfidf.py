@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
-from acclimate.features.tfidf import fit_tfidf
+from acclimate.features.terms import Terms
 from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.knn import mean_of_largest
 
@@ -80,11 +80,10 @@ class Tfidf:
 
     def fit(self, source: Domain, target: Target) -> Self:
         inputs = target.inputs
-        self._vectorizer = fit_tfidf([*source.texts, *inputs.texts])
-        self._terms: list[str] = self._vectorizer.get_feature_names_out().tolist()
-        self._ids = inputs.ids
-        self._target = self._rows(inputs)
-        self._pool = np.asarray(self._rows(source).mean(axis=0), dtype=np.float64).ravel()
+        self._terms, rows = Terms.fit([*source.texts, *inputs.texts])
+        self._fitted_on = source, rows[: len(source)]
+        self._ids, self._target = inputs.ids, rows[len(source) :]
+        self._pool = np.asarray(rows[: len(source)].mean(axis=0), dtype=np.float64).ravel()
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
@@ -102,7 +101,7 @@ class Tfidf:
 
     def _reason(self, row: csr_matrix, nearest: int, cosine: float) -> str:
         shared = row.multiply(self._target[nearest]).tocoo()
-        best = sorted((-value, self._terms[column]) for value, column in zip(shared.data, shared.col, strict=True))[:_SHOWN]
+        best = sorted((-value, self._terms.names[column]) for value, column in zip(shared.data, shared.col, strict=True))[:_SHOWN]
         terms = ", ".join(f"'{term}'" for _, term in best)
         return f"nearest={self._ids[nearest]} cosine={cosine:.2f} {terms}".rstrip()
 
@@ -117,6 +116,6 @@ class Tfidf:
             yield block, (block @ self._target.T).toarray()
 
     def _rows(self, domain: Domain) -> csr_matrix:
-        if not len(domain):
-            return csr_matrix((0, len(self._terms)))
-        return csr_matrix(self._vectorizer.transform(domain.texts))
+        """TF-IDF rows ``(n, d)``; those of the fitted source are at hand."""
+        source, rows = self._fitted_on
+        return rows if domain is source else self._terms(domain.texts)
