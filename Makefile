@@ -5,14 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup
+.PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
+	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain_ranking
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
 	@echo "make test          lint, types, layer contract and all tests"
 	@echo "make test-offline  the tests that need no packaged model or data"
 	@echo "make format        rewrite the code in the house's format"
-	@echo "make bench-NAME    controls, leakage, startup: figures for docs/benchmarks.md"
+	@echo "make bench-NAME    controls, leakage, startup, select: figures for docs/benchmarks.md"
 	@echo "make lock          resolve requirements.lock anew"
 
 $(READY): requirements.lock pyproject.toml
@@ -48,7 +49,10 @@ format: $(READY)
 	$(BIN)/ruff format src tests benchmarks
 
 # Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
-bench-controls bench-leakage bench-startup: bench-%: $(READY)
+bench-select: bench-precision bench-downstream bench-domain_ranking bench-gradients bench-kmm bench-tradaboost
+
+bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
+	bench-domain_ranking: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$* $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.

@@ -52,7 +52,11 @@ def test_a_good_recipe_survives_being_written_out_in_full() -> None:
         (("model: asset:minilm", "model: [1"), "line 2", "not valid YAML"),
         (("budget: 20%", "budget: 200%"), "line 5", "the budget is '200%'"),
         (("budget: 20%", "k: 5"), "line 5", "no setting 'k'"),
-        (("{method: dsir, budget: 20%}", "dsir"), "line 5", "expected keys with values, such as {method: ..., budget: ..., pick: ...}"),
+        (
+            ("{method: dsir, budget: 20%}", "dsir"),
+            "line 5",
+            "expected keys with values, such as {method: ..., budget: ..., pick: ...}",
+        ),
         (("times: 2", "times: many"), "line 7", "found 'many'"),
         (("times: 2", "times: 0"), "line 7", "greater than or equal to 1"),
         (("times: 2", "alpha: 7"), "line 7", "alpha=7"),
