@@ -126,11 +126,11 @@ def _downstream(result: Mapping[str, Any]) -> str:
 def _kmm(result: Mapping[str, Any]) -> str:
     columns = ("source", "target", "cpu_seconds", "seconds", "gap", "kkt_residual", "peak_mb")
     rows = [tuple(f"{row[name]:.3g}" if isinstance(row[name], float) else row[name] for name in columns) for row in result["rows"]]
+    names = ("source", "target", "CPU s", "wall s", "gap", "KKT residual", "MB")
     return (
         "## Kernel mean matching, the whole programme (`make bench-kmm`)\n\n"
-        f"At most {result['asked_seconds']} s asked for 5,000 source and 500 target rows. “Gap” bounds the distance to the "
-        "optimum; rows differ in the kernel's width.\n\n"
-        + table(("source", "target", "CPU s", "wall s", "gap", "KKT residual", "MB"), rows)
+        f"At most {result['asked_seconds']} s asked for 5,000 source and 500 target rows. “Gap” bounds the distance to the optimum; "
+        "rows differ in the kernel's width.\n\n" + table(names, rows)
     )
 
 
