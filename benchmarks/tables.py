@@ -129,8 +129,8 @@ def _kmm(result: Mapping[str, Any]) -> str:
     names = ("source", "target", "CPU s", "wall s", "gap", "KKT residual", "MB")
     return (
         "## Kernel mean matching, the whole programme (`make bench-kmm`)\n\n"
-        f"At most {result['asked_seconds']} s asked for 5,000 source and 500 target rows. “Gap” bounds the distance to the optimum; "
-        "rows differ in the kernel's width.\n\n" + table(names, rows)
+        f"At most {result['asked_seconds']} s asked for 5,000 source and 500 target rows. “Gap” bounds the distance to the "
+        "optimum; rows differ in the width of the kernel.\n\n" + table(names, rows)
     )
 
 
