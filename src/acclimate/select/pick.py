@@ -64,6 +64,11 @@ class Pick:
         tradeoff: of ``facility-location``: 1 looks at coverage alone, 0 at scores alone.
         cover: what ``facility-location`` covers: the ``"target"``, or the candidates themselves (``"pool"``).
 
+    Measured: of the other three ICWSM domains 20% by ``classifier``, beside 100 target labels, give a logistic regression on MiniLM
+    the following mean accuracy (4 targets, 3 seeds, in per cent): ``top`` 77.9, ``gumbel`` 77.7, ``facility-location`` 77.9 (78.0
+    with a ``pool_factor`` of 1.5), ``k-center`` 78.4 (78.3), ``top`` per class 77.8, per domain 78.2. Differences this small are no
+    reason to leave ``top``; they are no reason to change the other defaults either.
+
     >>> Pick.parse("gumbel"), str(Pick.parse({"per": "class", "distinct": True}))
     (Pick(how='gumbel', ...), 'top, per class, distinct')
     """
