@@ -15,6 +15,7 @@ from acclimate.select.importance.grand import Grand
 from acclimate.select.importance.influence import Influence
 from acclimate.select.importance.kliep import Kliep
 from acclimate.select.importance.kmm import Kmm
+from acclimate.select.importance.learned import Learned
 from acclimate.select.importance.reducible_loss import ReducibleLoss
 from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
@@ -60,6 +61,7 @@ METHODS: dict[str, type[Selector]] = {
     "grand": Grand,
     "forgetting": Forgetting,
     "reducible-loss": ReducibleLoss,
+    "learned": Learned,
     "gradient": Gradient,
     "influence": Influence,
     "cynical": Cynical,
