@@ -16,6 +16,7 @@ from acclimate.select.importance.influence import Influence
 from acclimate.select.importance.kliep import Kliep
 from acclimate.select.importance.kmm import Kmm
 from acclimate.select.importance.learned import Learned
+from acclimate.select.importance.moore_lewis import MooreLewis
 from acclimate.select.importance.reducible_loss import ReducibleLoss
 from acclimate.select.importance.tradaboost import Tradaboost
 from acclimate.select.importance.ulsif import Ulsif
@@ -70,4 +71,5 @@ METHODS: dict[str, type[Selector]] = {
     "tradaboost": Tradaboost,
     "combine": Combine,
     "kmm": Kmm,
+    "moore-lewis": MooreLewis,
 }

@@ -14,7 +14,14 @@ Sources = Literal["none", "all", "selected"]
 
 def settings(values: Mapping[str, Any]) -> Settings:
     """Settings as a hashable value, in order of name."""
-    return tuple(sorted((name, tuple(v) if isinstance(v, list) else v) for name, v in values.items()))
+    return tuple(sorted((name, _hashable(value)) for name, value in values.items()))
+
+
+def _hashable(value: Any) -> Any:
+    """Lists as tuples, mappings as sorted pairs, inside one another too."""
+    if isinstance(value, Mapping):
+        return settings(value)
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,8 @@ from acclimate.augment.expand.eda import Eda
 from acclimate.data.domain import Domain, from_columns
 from acclimate.data.load import load
 from acclimate.data.make import open_target
+from acclimate.engine.build import build
+from acclimate.features.ngrams import hash_ngrams
 from acclimate.gap.base import Sample
 from acclimate.gap.coral import Coral
 from acclimate.gap.label_shift import LabelShift
@@ -24,7 +26,9 @@ from acclimate.gap.proxy_a import ProxyA
 from acclimate.report import render_report
 from acclimate.report.phrases import translate
 from acclimate.select import METHODS as SELECTORS
+from acclimate.select.base import Toolbox
 from acclimate.select.budget import Budget
+from acclimate.tune.learner import ProbeLearner
 
 FILE = resources.files("acclimate.report") / "words" / "phrases_zh.yaml"
 PHRASES: dict[str, str] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -102,14 +106,20 @@ def test_budgets_and_augmenters_speak_chinese():
     assert [translate(note) for note in grown.notes] == ["4 条新文本中有 4 条与原样本相同：其中没有可改动之处。"]
 
 
+def embed(contents):
+    return hash_ngrams(contents, buckets=64, orders=(1,)).toarray().astype(np.float32)
+
+
 @pytest.mark.parametrize("name", SELECTORS)
 def test_the_reasons_of_every_selector_are_translated_but_for_the_words_they_quote(name):
-    pool = from_columns("pool", ["good food and wine", "bad phone", "good editorial policy"], ["+", "-", "+"])
-    target = open_target(from_columns("there", ["the policy of the mayor", "an editorial on policy"], ["+", "-"]))
-    needed = {"embed": lambda texts: np.array([[len(text), 1.0] for text in texts])} if name == "knn" else {}
-    selector = SELECTORS[name](**needed).fit(pool, target)
+    texts = ["good food and wine", "bad phone", "good editorial policy", "bad policy"]
+    pool = from_columns("pool", texts, ["+", "-", "+", "-"], domains=["one", "one", "two", "two"])
+    target = open_target(from_columns("there", ["the policy of the mayor", "an editorial on policy"] * 2, ["+", "-"] * 2))
+    selector = build(SELECTORS, "selector", name, {}, Toolbox(embed, learner=ProbeLearner(embed)).provided).fit(pool, target)
     for reason in selector.reasons(pool):
-        prose = re.sub(r"'[^']*'|there:\d", "", translate(reason))
+        prose = re.sub(
+            r"'[^']*'|there:\d|pool:\d|[a-z-]+(?= [+-]\d)|\b(one|two)\b|\b(" + "|".join(SELECTORS) + r")\b", "", translate(reason)
+        )
         assert not re.search("[A-Za-z]", prose), reason
 
 

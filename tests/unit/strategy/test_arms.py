@@ -29,3 +29,9 @@ def test_one_line_says_what_an_arm_does() -> None:
     arm = Arm("selected", select=Method("dsir"), budget="20%", augment=(Method("eda", settings({"times": 4})),), target_weight=5)
     assert str(arm) == "dsir 20% + target×5 + eda(times=4)"
     assert [str(c) for c in (TARGET_ONLY, SOURCE_ONLY, EVERYTHING)] == ["target", "all source", "all source + target"]
+
+
+def test_nested_settings_are_hashable_and_equal_whatever_their_order():
+    one = settings({"methods": [{"method": "knn", "k": 3}, "dsir"]})
+    other = settings({"methods": [{"k": 3, "method": "knn"}, "dsir"]})
+    assert hash(Method("combine", one)) == hash(Method("combine", other))
