@@ -257,9 +257,9 @@ class Kmm:
     Args:
         embed: examples to vectors.
         bandwidth: of the Gaussian kernel, as a multiple of the median squared distance, which is the usual choice; vectors of an
-            encoder lie at much the same distance, and a smaller one tells them apart. With 500 relevant among 5,000 source texts (each
-            ICWSM domain in turn, 300 target texts, MiniLM), the share of relevant ones in the best 500 is .63 / .67 / .72 / .80 / .78
-            at 1, 1/2, 1/4, 1/8 and 1/16, their share of the weight .75 / .75 / .73 / .66 / .46.
+            encoder lie at much the same distance, and a smaller one tells them apart. With 500 relevant among 5,000 source texts
+            (each ICWSM domain in turn, 300 target texts, MiniLM), the share of relevant ones in the best 500 is .63 / .67 / .72 /
+            .80 / .78 at 1, 1/2, 1/4, 1/8 and 1/16, their share of the weight .75 / .75 / .73 / .66 / .46.
         upper: the largest weight, ``B``; 1000 as in the paper, where it hardly ever binds. Smaller is steadier and matches less.
         slack: how far the mean weight may be from 1; by default ``(sqrt(n) - 1) / sqrt(n)``, as in the paper.
         seed: of the rows in which the median distance is taken.

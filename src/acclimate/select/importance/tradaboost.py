@@ -134,8 +134,8 @@ def _errors(probabilities: NDArray[np.float64], rows: NDArray[np.int64], error: 
 class Tradaboost:
     """Score of ``x``: the logarithm of its weight after boosting; 0 for an example that no round got wrong.
 
-    All examples start with equal weights. Every round trains a classifier on source and labelled target together. Source examples that it gets wrong lose weight: the
-    target, whose weight grows, contradicts them. Target examples that it gets wrong gain weight, as in AdaBoost.
+    All examples start with equal weights. Every round trains a classifier on source and labelled target together. Source examples
+    that it gets wrong lose weight: the target, whose weight grows, contradicts them. Target examples that it gets wrong gain weight, as in AdaBoost.
 
     Reference: Dai, Yang, Xue & Yu 2007, "Boosting for transfer learning", ICML.
 
