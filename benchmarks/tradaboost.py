@@ -5,8 +5,8 @@ both. Target labels are drawn stratified, 1 to 5 for every 100 source documents,
 Features are TF-IDF of words that stand in at least three documents of source and target; labels are not used for them. The base
 learners are a linear support vector machine, boosted for 100 rounds with errors of 0 and 1 as in the paper, and a logistic
 regression, boosted for 30 rounds with one minus the probability of the right class as the error. Either is also trained on the
-target labels alone, on source and target labels together, and on both with the target labels weighing as much as the source: what boosting has to
-beat to be worth its rounds.
+target labels alone, on source and target labels together, and on both with the target labels weighing as much as the source:
+what boosting has to beat to be worth its rounds.
 """
 
 from __future__ import annotations

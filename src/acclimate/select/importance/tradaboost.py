@@ -97,8 +97,8 @@ class Boosted:
 def boost(learner: Learner, source: Domain, target: Domain, *, rounds: int, error: Error = "hard") -> Boosted:
     """TrAdaBoost (Dai et al. 2007, Algorithm 1) over a learner that takes weights.
 
-    All examples start with equal weights. Every round trains on both domains (step 2), measures the error on the target (step 3),
-    and weighs anew (step 5).
+    All examples start with equal weights. Every round trains on both domains (step 2), measures the error on the target (step
+    3), and weighs anew (step 5).
 
     Args:
         source, target: labelled examples, ``n`` and ``m`` of them.
@@ -135,7 +135,8 @@ class Tradaboost:
     """Score of ``x``: the logarithm of its weight after boosting; 0 for an example that no round got wrong.
 
     All examples start with equal weights. Every round trains a classifier on source and labelled target together. Source examples
-    that it gets wrong lose weight: the target, whose weight grows, contradicts them. Target examples that it gets wrong gain weight, as in AdaBoost.
+    that it gets wrong lose weight: the target, whose weight grows, contradicts them. Target examples that it gets wrong gain
+    weight, as in AdaBoost.
 
     Reference: Dai, Yang, Xue & Yu 2007, "Boosting for transfer learning", ICML.
 
