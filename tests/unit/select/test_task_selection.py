@@ -220,6 +220,9 @@ def test_every_score_ranks_the_domains_and_doubts_are_said() -> None:
     assert "3 domains can be in few orders" in said
     assert "30 labelled target examples" in said
     assert ranking.to_dict()["scores"]["leep"][0]["name"] == "shop"
+    assert ranking.leading == "accuracy"
+    assert ranking.order == [domain.name for domain in ranking.scores["accuracy"]]
+    assert "accuracy 0.78, logme 0.74" in said  # what each was measured to be worth
 
 
 def test_scores_that_cannot_be_had_are_named_or_refused() -> None:
@@ -227,6 +230,7 @@ def test_scores_that_cannot_be_had_are_named_or_refused() -> None:
     tools = Toolbox(embed, learner=LEARNER)
     ranking = rank_domains(pool, target, tools)
     assert set(ranking.scores) == {"domain-rank"}
+    assert ranking.leading == "domain-rank"
     assert ranking.agreement is None
     assert any(note.startswith("leep was not computed: the source has examples without a label") for note in ranking.notes)
     with pytest.raises(InputError, match="'leep' cannot serve here"):

@@ -108,6 +108,10 @@ class DomainRank:
     Reference: Ruder & Plank 2017 for the idea (there of single examples); Gretton et al. 2012 for the default measure; Ben-David et
     al. 2010, theorem 2, for why a distance of inputs bounds the loss of transfer only together with how well the labels agree.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .44 by ``mmd``, .42 by ``proxy-a``, .34 by ``divergence``, .04 by ``coral``;
+    scores that read 100 target labels come to .7 and more.
+
     Use when: the target has no labels, or few; domains differ in topic or style.
     Avoid when: all domains share their topic and differ in what the labels mean; then use ``leep`` or ``logme``.
 

@@ -61,6 +61,9 @@ class HScore:
     Reference: Bao, Li, Huang, Zhang, Zheng, Zamir & Guibas 2019, "An information-theoretic approach to transferability in task
     transfer learning"; with shrinkage: Ibrahim, Ponomareva & Mazumder 2021, "Newer is not always better".
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .72, that of the plain accuracy on the same 100 labels .78.
+
     Use when: as ``logme``; it is cheaper and does not ask for calibrated outputs.
     Avoid when: comparing features of different dimension: without shrinkage it rises with the dimension.
 

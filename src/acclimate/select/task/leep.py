@@ -42,6 +42,9 @@ class Leep:
     Reference: Nguyen, Hassner, Seeger & Archambeau 2020, "LEEP: A new measure to evaluate transferability of learned
     representations", eq. 1-2.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .72; the accuracy on the same 100 labels, where label spaces are equal, says .78.
+
     Use when: domains are labelled, perhaps by other classes than the target, and the target has some dozens of labels.
     Avoid when: the domains' models are confident: LEEP then sees little but their hard labels (that is ``nce``).
 

@@ -84,6 +84,9 @@ class LogMe:
 
     Reference: You, Liu, Wang & Long 2021, "LogME: Practical assessment of pre-trained models for transfer learning", algorithm 1.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .74, that of the plain accuracy on the same 100 labels .78.
+
     Use when: ranking models by their features (:func:`acclimate.strategy.models.rank_models`), or domains by their models.
     Avoid when: the target has a dozen labels or fewer: the evidence of all domains is then about the same.
 

@@ -38,6 +38,9 @@ class Nce:
     Reference: Tran, Nguyen & Hassner 2019, "Transferability and hardness of supervised classification tasks", eq. 5-6; there the
     source's labels are given, here they are predicted, as in Nguyen et al. 2020.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .71, that of the plain accuracy on the same 100 labels .78.
+
     Use when: as ``leep``, with models whose probabilities mean little; it is the coarser of the two.
     Avoid when: the target has few labels: with n of them the score moves in steps.
 

@@ -83,6 +83,9 @@ class Otdd:
 
     Reference: Alvarez-Melis & Fusi 2020, "Geometric dataset distances via optimal transport", eq. 3-5.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .18: .75 for reviews of four goods, -.33 to .21 elsewhere.
+
     Use when: domains and target are labelled, and the vectors separate the classes at least a little.
     Avoid when: the classes do not show in the vectors, as sentiment hardly does: the distance is then one of topics.
 

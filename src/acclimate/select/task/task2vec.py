@@ -53,6 +53,9 @@ class Task2Vec:
     Reference: Achille, Lam, Tewari, Ravichandran, Maji, Fowlkes, Soatto & Perona 2019, "Task2Vec: Task embedding for
     meta-learning", eq. 1 and 3; there the Fisher information is that of a whole network, here that of its last layer.
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .25; prefer ``leep`` where the target has labels.
+
     Use when: the label spaces differ and the domains' labels should count without being matched.
     Avoid when: the target has few labels: its probe, and so its embedding, is then mostly noise.
 

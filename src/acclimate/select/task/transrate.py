@@ -59,6 +59,10 @@ class TransRate:
     Each class is described around its own mean here, not around the common one as in the paper: for two classes the outputs are one
     number, of which the paper's figure tells nothing (see :func:`transrate`).
 
+    Measured on 23 targets (:data:`acclimate.select.task.rank.MEASURED`): rank correlation with the accuracy that a domain's probe
+    reaches on the target's test .52: .94 for reviews of four goods, .44 for Chinese reviews, where domains
+    of uneven classes mislead it.
+
     Use when: as a second opinion beside ``logme`` and ``h-score``; it needs no fit at all.
     Avoid when: alone: with a class of few examples it mistakes their small number for closeness.
 
