@@ -70,7 +70,8 @@ class Gradient:
         features: see above.
         epochs: models along the classifier's training; 4 as in the paper.
         rank: of a fresh adapter. 8 here, 128 in the paper, whose models are fifty times as large.
-        dim: length of sketches; 8,192 as in the paper.
+        dim: length of sketches; 8,192 as in the paper. With ``adam`` take 65,536: scores of steps lie close together (see
+            :class:`acclimate.features.gradients.LoraGradients`).
         adapter: folder of an adapter that peft trained on some of the source; the paper takes 5% of it, 4 epochs.
         adam: the optimiser's state after that training: ``optimizer.pt`` or safetensors, see
             :func:`acclimate.features.adam.read_adam`.
