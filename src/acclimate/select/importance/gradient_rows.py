@@ -8,7 +8,7 @@ and both kinds below answer it, so that the formulas of LESS, DataInf and TRAK s
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,11 +94,11 @@ class PlainRows:
 
     def products(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
         # Products of rows of length 1 on a grid add up exactly, so that neither batch nor BLAS can change a bit.
-        units, sizes = _units(directions), row_lengths(directions)
+        units, sizes = unit_rows(directions), row_lengths(directions)
         products = np.empty((len(self.rows), len(directions)))
         for start in range(0, len(products), BLOCK):
             rows = self.rows[start : start + BLOCK]
-            products[start : start + BLOCK] = (_units(rows) @ units.T) * row_lengths(rows)[:, None] * sizes
+            products[start : start + BLOCK] = (unit_rows(rows) @ units.T) * row_lengths(rows)[:, None] * sizes
         return products
 
     def combined(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,10 +109,6 @@ def row_lengths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Euclidean lengths, ``(n, p)`` to ``(n,)``."""
     lengths: NDArray[np.float64] = np.sqrt((rows * rows).sum(axis=1))
     return lengths
-
-
-def _units(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return unit_rows(cast("NDArray[np.float32]", rows))  # it takes either
 
 
 def loss_gradients(scorer: Scorer, batch: Domain, labels: NDArray[np.float64]) -> OuterRows:
