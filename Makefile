@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
-	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain_ranking
+	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -49,11 +49,11 @@ format: $(READY)
 	$(BIN)/ruff format src tests benchmarks
 
 # Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
-bench-select: bench-precision bench-downstream bench-domain_ranking bench-gradients bench-kmm bench-tradaboost
+bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
-	bench-domain_ranking: bench-%: $(READY)
-	$(BIN)/python -m benchmarks.$* $(QUICK)
+	bench-domain-ranking: bench-%: $(READY)
+	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.
 lock: $(READY)

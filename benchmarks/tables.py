@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from acclimate.engine.storage import read_json, write_text
@@ -134,12 +134,77 @@ def _kmm(result: Mapping[str, Any]) -> str:
     )
 
 
+def _tradaboost(result: Mapping[str, Any]) -> str:
+    names = list(result["rows"][0]["errors"])
+    rows = [
+        (row["task"], f"{100 * row['share']:.0f}%", row["labels"], *(_mean_sd(row["errors"][name]) for name in names))
+        for row in result["rows"]
+    ]
+    return (
+        "## TrAdaBoost on 20 Newsgroups across sub-groups (`make bench-tradaboost`)\n\n"
+        "Error on the unlabelled target, mean ± standard deviation over draws of the labels. “Source and target” is the "
+        "base learner that boosting starts from; “balanced” is the same with the target weighing as much as the "
+        "source, without any boosting.\n\n" + table(("task", "labelled", "rows", *names), rows)
+    )
+
+
+def _mean_sd(values: Sequence[float]) -> str:
+    return f"{mean(values):.3f} ± {stdev(values):.3f}"
+
+
+def _gradients(result: Mapping[str, Any]) -> str:
+    cost = result["cost"]
+    rows = [
+        (name, f"{ratio:.3f}", f"{cost['spread'][name][0]:.3f} to {cost['spread'][name][1]:.3f}")
+        for name, ratio in cost["ratios"].items()
+    ]
+    kept = [
+        (name, f"{found['pairs']['correlation']:.4f}", f"{found['scores']['correlation']:.4f}", f"{found['seconds']:.4f}")
+        for name, found in result["fidelity"].items()
+    ]
+    reference = result["reference"]
+    return (
+        "## Gradients of a language model (`make bench-gradients`)\n\n"
+        f"SmolLM2, LoRA of rank 8, {result['length']} tokens, one thread, {cost['pairs']} interleaved pairs of batches: CPU time "
+        f"of a whole gradient feature of {result['dim']:,} cells over that of the plain forward and backward pass (at most "
+        f"{reference['asked']} asked; a dense projection: {reference['dense projection, as in LESS and TRAK']}).\n\n"
+        + table(("feature", "times the plain pass", "range"), rows)
+        + "\n\nRank correlation with the exact cosines (at least "
+        f"{reference['correlation asked']} asked), over pairs of examples, and with the target's mean gradient:\n\n"
+        + table(("way", "pairs", "target's mean", "CPU s a text"), kept)
+    )
+
+
+def _domain_ranking(result: Mapping[str, Any]) -> str:
+    found = {(row["score"], row["set"]): row for row in result["rows"]}
+    sets = sorted({row["set"] for row in result["rows"]}, key=lambda name: ("+" not in name, name))
+
+    def cell(score: str, name: str) -> str:
+        row = found.get((score, name))
+        return "–" if row is None else f"{row['spearman']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+    scores = sorted(dict.fromkeys(row["score"] for row in result["rows"]), key=lambda score: -found[score, sets[0]]["spearman"])
+    rows = [(score, *(cell(score, name) for name in sets), f"{found[score, sets[0]]['regret']:.1f}") for score in scores]
+    labels = [f"all ({found[scores[0], sets[0]]['targets']} targets)", *sets[1:]]
+    return (
+        "## How well scores of source domains foretell transfer (`make bench-domain-ranking`)\n\n"
+        f"For each target the other domains are ranked from {result['labels']} target labels; mean Spearman correlation with the "
+        f"accuracy that a probe trained on each really reaches, 95% interval over targets and {result['seeds']} draws. Regret: "
+        "accuracy lost by taking the first one, in points "
+        f"(a random one loses {found[scores[0], sets[0]]['random_regret']:.1f}). “accuracy” is no score of the literature: "
+        "the accuracy of the domain's model on the labels.\n\n" + table(("score", *labels, "regret"), rows)
+    )
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "controls": _controls,
     "leakage": _leakage,
     "precision": _precision,
     "downstream": _downstream,
+    "domain-ranking": _domain_ranking,
+    "gradients": _gradients,
     "kmm": _kmm,
+    "tradaboost": _tradaboost,
     "startup": _startup,
 }
 
