@@ -38,6 +38,7 @@ Trait = Literal[
     "hard",  # seeks hard or informative examples rather than those like the target
     "whole-domains",  # scores source domains: all rows of a domain rank together
     "random",  # a control or a draw: finds nothing
+    "adjusts",  # what it needs and reads depends on its settings: ``needed`` says it; ``needs`` is for the defaults
 ]
 
 
@@ -110,6 +111,15 @@ class Weigher(Selector, Protocol):
 
     def weights(self, batch: Domain) -> NDArray[np.float64]:
         """Training weights ``(n,)``, finite and not negative; the caller scales them to mean 1 over what is kept."""
+        ...
+
+
+class Adjusting(Selector, Protocol):
+    """A selector with the trait ``adjusts``."""
+
+    @property
+    def needed(self) -> tuple[Need, ...]:
+        """What it needs with the settings it was made with."""
         ...
 
 

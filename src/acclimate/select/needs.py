@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
-from acclimate.select.base import Need, Selector, Toolbox
+from acclimate.select.base import Adjusting, Need, Selector, Toolbox
 
 #: Module of each optional dependency that a method may import.
 EXTRAS = {"ot": "ot", "index": "faiss"}
@@ -36,8 +37,8 @@ _LACKS: Mapping[Need, tuple[str, str, str]] = {
 }
 
 
-def lacks(method: type[Selector], source: Domain, target: Target, tools: Toolbox) -> Iterator[tuple[str, str, str]]:
-    """(found, expected, fix) for each thing that a method needs and that is not there."""
+def lacks(method: type[Selector] | Selector, source: Domain, target: Target, tools: Toolbox) -> Iterator[tuple[str, str, str]]:
+    """(found, expected, fix) for each thing that a method needs, with its settings where it was made, and that is not there."""
     if source.modality not in method.modality:
         read = " or ".join(_KINDS[kind] for kind in method.modality)
         yield f"the source '{source.name}' holds {_KINDS[source.modality]}", read, "choose a method that reads them"
@@ -49,13 +50,26 @@ def lacks(method: type[Selector], source: Domain, target: Target, tools: Toolbox
         "learner": tools.learner is not None,
         "language model": tools.language_model is not None,
     }
-    yield from (_LACKS[need] for need in method.needs if not here[need])
+    made = not isinstance(method, type) and "adjusts" in method.traits
+    needs = cast("Adjusting", method).needed if made else method.needs
+    yield from (_LACKS[need] for need in needs if not here[need])
     if method.extra and importlib.util.find_spec(EXTRAS[method.extra]) is None:
         yield f"the extra '{method.extra}' is not installed", "its packages", f'pip install "acclimate[{method.extra}]"'
 
 
-def check_needs(methods: Mapping[str, type[Selector]], name: str, source: Domain, target: Target, tools: Toolbox) -> None:
-    """Raise an InputError when ``name`` cannot serve; the message says why, and names a method that can."""
+def check_needs(
+    methods: Mapping[str, type[Selector]],
+    name: str,
+    source: Domain,
+    target: Target,
+    tools: Toolbox,
+    selector: Selector | None = None,
+) -> None:
+    """Raise an InputError when ``name`` cannot serve; the message says why, and names a method that can.
+
+    Args:
+        selector: the method as it was made, where its settings decide what it needs.
+    """
     there = target.inputs.modality
     if source.modality != there:
         raise InputError(
@@ -63,7 +77,7 @@ def check_needs(methods: Mapping[str, type[Selector]], name: str, source: Domain
             expected="examples of one kind",
             fix="check which columns were taken for text, image or messages",
         )
-    problems = list(lacks(methods[name], source, target, tools))
+    problems = list(lacks(selector or methods[name], source, target, tools))
     if not problems:
         return
     found, expected, fix = problems[0]

@@ -70,7 +70,7 @@ def select(
     tools = dataclasses.replace(tools or Toolbox(embed), seed=seed)
     selector = build(METHODS, "selector", method, settings, tools.provided)
     _check_not_empty(source, target)
-    check_needs(METHODS, method, source, target, tools)
+    check_needs(METHODS, method, source, target, tools, selector)
     selector.fit(source, target)
     scores = _scores(selector, method, source)
     indices, notes = taking.take(wanted, scores, source, target, tools=tools, count_tokens=count_tokens)

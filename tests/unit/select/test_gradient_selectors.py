@@ -16,6 +16,7 @@ from acclimate.data.target import Sealed, Target
 from acclimate.errors import InputError, RunError
 from acclimate.features.gradients import LoraGradients
 from acclimate.models.causal import CausalModel
+from acclimate.select.base import Toolbox
 from acclimate.select.importance.difficulty import by_id, label_rows
 from acclimate.select.importance.gradient import Gradient, cosines, task_directions
 from acclimate.select.importance.gradient_rows import OuterRows, PlainRows, loss_gradients
@@ -26,6 +27,7 @@ from acclimate.select.importance.influence import (
     margin_gradients,
     trak_direction,
 )
+from acclimate.select.run import select
 from acclimate.tune.learner import ProbeLearner
 from tests.causal import make_causal
 
@@ -245,10 +247,21 @@ def test_target_domains_are_tasks_of_their_own(language_model: CausalModel) -> N
     assert reasons[4] == "target=numbers cosine=1.00"
 
 
+@pytest.mark.parametrize("method", ["gradient", "influence"])
+def test_the_verb_asks_for_what_the_settings_need(method: str, language_model: CausalModel) -> None:
+    tools = Toolbox(language_model=language_model)
+    tale, goal = TALE.without_labels(), make_target(GOAL.take([]), GOAL.without_labels())
+    assert len(select(tale, goal, method=method, tools=tools, features="lora", budget="2")) == 2
+    with pytest.raises(InputError, match=r"no causal language model was given.*use 'classifier'"):
+        select(tale, goal, method=method, features="lora")
+    with pytest.raises(InputError, match="without a label"):
+        select(tale, goal, method=method, tools=Toolbox(embed, learner=ProbeLearner(embed)))
+
+
 @pytest.mark.parametrize("method", [Gradient, Influence])
 def test_missing_models_and_labels_are_said(method: type[Gradient] | type[Influence]) -> None:
     with pytest.raises(InputError, match="features='lora' without a language model"):
-        method(ProbeLearner(embed), features="lora")
+        method(ProbeLearner(embed), features="lora").fit(SOURCE, make_target(GOAL)).score(SOURCE)
     with pytest.raises(InputError, match="Unknown kind of features 'lore'"):
         method(ProbeLearner(embed), features="lore")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="found no labelled examples in the target"):

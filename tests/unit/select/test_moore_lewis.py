@@ -114,4 +114,4 @@ def test_a_sample_text_does_not_look_general_for_having_been_sampled() -> None:
 
 def test_neural_models_need_a_language_model() -> None:
     with pytest.raises(InputError, match="no causal language model"):
-        MooreLewis(models="neural")
+        MooreLewis(models="neural").fit(from_columns("pool", TEXTS), target_of(TEXTS))

@@ -83,7 +83,7 @@ class Gradient:
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings", "learner", "source labels", "target labels")
-    traits: ClassVar[tuple[Trait, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ("adjusts",)
     extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Xia et al. 2024"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "image", "chat")
@@ -102,13 +102,18 @@ class Gradient:
         adam: str | None = None,
         seed: int = 0,
     ) -> None:
-        check_features(features, language_model)
+        check_features(features)
         if epochs < 1:
             raise InputError(f"gradient with epochs={epochs}", expected="at least 1 epoch", fix="leave the default")
         self.learner, self.language_model, self.features = learner, language_model, features
         self.epochs, self.rank, self.dim, self.seed = epochs, rank, dim, seed
         self.adapter, self.adam = adapter, adam
         self._scorers: list[Scorer] = []
+
+    @property
+    def needed(self) -> tuple[Need, ...]:
+        """A language model alone, or what the classifier's gradients take."""
+        return needed_for(self.features)
 
     def fit(self, source: Domain, target: Target) -> Self:
         if self.features == "lora":
@@ -198,12 +203,15 @@ def lora_gradients(
     return LoraGradients(model, rank=rank, alpha=2 * rank, dim=dim, adapter=adapter, adam=adam, as_steps=as_steps, seed=seed)
 
 
-def check_features(features: str, model: CausalModel | None) -> None:
-    """Raises InputError: unknown features, or no language model for ``"lora"``."""
+def check_features(features: str) -> None:
+    """Raises InputError: unknown features."""
     if features not in ("classifier", "lora"):
         raise unknown_name("kind of features", features, ("classifier", "lora"))
-    if features == "lora" and model is None:
-        raise no_language_model()
+
+
+def needed_for(features: Features) -> tuple[Need, ...]:
+    """What gradients of each kind take."""
+    return ("language model",) if features == "lora" else Gradient.needs
 
 
 def no_language_model() -> InputError:

@@ -15,7 +15,7 @@ from acclimate.errors import InputError, RunError, unknown_name
 from acclimate.models.causal import CausalModel
 from acclimate.select.base import Learner, Need, Trait
 from acclimate.select.importance.difficulty import by_id, label_rows
-from acclimate.select.importance.gradient import Features, check_features, labels_missing, lora_gradients, training_rows
+from acclimate.select.importance.gradient import Features, check_features, labels_missing, lora_gradients, needed_for, training_rows
 from acclimate.select.importance.gradient_rows import GradientRows, OuterRows, PlainRows, loss_gradients
 
 if TYPE_CHECKING:  # loads torch
@@ -125,7 +125,7 @@ class Influence:
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("embeddings", "learner", "source labels", "target labels")
-    traits: ClassVar[tuple[Trait, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ("adjusts",)
     extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Kwon et al. 2024; Park et al. 2023"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "image", "chat")
@@ -145,7 +145,7 @@ class Influence:
         adapter: str | None = None,
         seed: int = 0,
     ) -> None:
-        check_features(features, language_model)
+        check_features(features)
         if estimator not in ("datainf", "trak"):
             raise unknown_name("estimator of influence", estimator, ("datainf", "trak"))
         if not damping > 0:
@@ -153,6 +153,11 @@ class Influence:
         self.learner, self.language_model, self.features, self.estimator = learner, language_model, features, estimator
         self.relative, self.damping = relative, damping
         self.rank, self.dim, self.adapter, self.seed = rank, dim, adapter, seed
+
+    @property
+    def needed(self) -> tuple[Need, ...]:
+        """A language model alone, or what the classifier's gradients take."""
+        return needed_for(self.features)
 
     def fit(self, source: Domain, target: Target) -> Self:
         fit = self._fit_language_model if self.features == "lora" else self._fit_classifier

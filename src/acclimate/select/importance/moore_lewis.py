@@ -218,7 +218,7 @@ class MooreLewis:
     """
 
     needs: ClassVar[tuple[Need, ...]] = ()
-    traits: ClassVar[tuple[Trait, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ("adjusts",)
     extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Moore & Lewis 2010; Axelrod et al. 2011"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat")
@@ -241,20 +241,24 @@ class MooreLewis:
                 expected="an order from 1 to 3, and at least 1 occurrence, 1 sample and 1 step",
                 fix="leave the defaults",
             )
-        if models == "neural" and language_model is None:
-            raise InputError(
-                "moore-lewis with models='neural' but no causal language model was given",
-                expected="a causal language model",
-                fix="name one: language_model=..., or use models='ngram'",
-            )
         self.language_model, self.models = language_model, models
         self.order, self.least, self.samples = order, least, samples
         self.steps, self.seed = steps, seed
 
+    @property
+    def needed(self) -> tuple[Need, ...]:
+        """A language model for the neural models, nothing for counts of words."""
+        return ("language model",) if self.models == "neural" else ()
+
     def fit(self, source: Domain, target: Target) -> Self:
         wanted = target.inputs
         if self.models == "neural":
-            assert self.language_model is not None
+            if self.language_model is None:
+                raise InputError(
+                    "moore-lewis with models='neural' but no causal language model was given",
+                    expected="a causal language model",
+                    fix="name one: language_model=..., or use models='ngram'",
+                )
             self._draws = Draws.of(source, len(wanted), 1, self.seed)
             self._losses: Losses = NeuralLosses.of(
                 self.language_model, [wanted.texts, *self._draws.texts], steps=self.steps, seed=self.seed
