@@ -96,12 +96,13 @@ def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Job:
-    """A recipe with its data read, cleaned and checked."""
+    """A recipe with its data read, cleaned and checked; ``removed`` lists what was taken out for repeating a test, and why."""
 
     recipe: Recipe
     plan: Plan
     embed: Embedder
     notes: tuple[str, ...]
+    removed: pa.Table
 
     def bench(self, folder: RunFolder) -> Bench:
         return Bench(self.plan, self.embed, resolve(self.plan.model).fingerprint, folder.path / "checkpoints")
@@ -115,7 +116,8 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     """Read the recipe and its data, remove from everything trainable what the test holds, and check the plan."""
     recipe = read_recipe(recipe) if isinstance(recipe, str | Path) else recipe
     source, target = _read(recipe)
-    cleaned, target = hygiene.clean(source, target)
+    swept = hygiene.cleaning(source, target, _further_tests(recipe))
+    cleaned, target = swept.source, swept.target
     assert cleaned is not None
     cleaned, foreign = _of_classes(cleaned, target.classes)
     cleaned, repeated = _apart_from_folds(cleaned, target)
@@ -138,7 +140,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
         workers=recipe.workers or cores(),
     )
     plan.check()
-    return Job(recipe, plan, Embedder(recipe.model), notes)
+    return Job(recipe, plan, Embedder(recipe.model), notes, swept.to_table())
 
 
 def _compare(job: Job, folder: RunFolder) -> Outcome:
@@ -147,6 +149,7 @@ def _compare(job: Job, folder: RunFolder) -> Outcome:
     write_text(folder.path / "recipe.yaml", job.recipe.to_yaml())
     write_json(folder.path / "manifest.json", facts)
     folder.log("start", recipe=plan.name, arms=[arm.name for arm in plan.all_arms])
+    write_parquet(folder.path / "removed.parquet", job.removed)
     bench = job.bench(folder)
     bench.warm()
     measured_gap = gap(plan.source, plan.target, embed=job.embed)
@@ -202,6 +205,11 @@ def _read(recipe: Recipe) -> tuple[Domain, Target]:
         seed=spec.split_seed,
     )
     return read_domain(recipe.source), target
+
+
+def _further_tests(recipe: Recipe) -> dict[str, Domain]:
+    """Tests beside the target's own that nothing may repeat, by the names of their files; only their inputs are looked at."""
+    return {path: load(path, text=recipe.target.text, on_bad_row=recipe.target.on_bad_row) for path in recipe.decontaminate}
 
 
 def _same_labels_note(recipe: Recipe, target: Target) -> list[str]:

@@ -154,12 +154,18 @@ class Recipe(Spec):
     model: str = "asset:minilm"
     source: DataSpec
     target: TargetSpec
+    decontaminate: tuple[str, ...] = Field(default=(), description="further test files that nothing learned from may repeat")
     arms: tuple[ArmSpec, ...] = Field(min_length=1)
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
     report: ReportSpec = ReportSpec()
     workers: int | None = Field(default=None, ge=1, description="processes; one per core where not given")
+
+    @field_validator("decontaminate", mode="before")
+    @classmethod
+    def _as_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("name")
     @classmethod
@@ -230,6 +236,7 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
             "model": anchor(recipe.model) if (folder / Path(recipe.model).expanduser()).is_dir() else recipe.model,
             "source": recipe.source.model_copy(update={"path": anchor(recipe.source.path)}),
             "target": recipe.target.model_copy(update=target),
+            "decontaminate": anchor(recipe.decontaminate),
         }
     )
 

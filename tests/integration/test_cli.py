@@ -10,11 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
+from transformers import ViTConfig, ViTModel
 
 from acclimate.cli.main import main
 from acclimate.cli.output import print_table
+from acclimate.data.domain import from_columns
 from acclimate.data.load import load, target
 from acclimate.data.write import write
 from tests.shift import pool, sentences
@@ -272,3 +276,68 @@ def test_what_a_method_needs_is_said(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_title_is_not_broken_by_a_narrow_table(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("a title of seven words, not four", ("n",), [(1,)])
     assert capsys.readouterr().out.splitlines()[0] == "a title of seven words, not four"
+
+
+def test_a_selection_by_task_ranks_the_domains_and_picks_as_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target, encoder = files / "pool.jsonl.gz", files / "clinic.csv", files / "encoder"
+    code, out, err = _run(
+        capsys, "select", source, target, "--by", "task", "--model", encoder, "--budget", "20",
+        "--pick", "gumbel", "--pick", "per=class", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["kept"] == 20
+    assert set(told["ranking"]["mean_rank"]) == {"shop", "film"}
+    assert {"low", "high"} <= set(told["ranking"]["scores"]["logme"][0])
+    assert told["ranking"]["notes"]
+    code, out, err = _run(capsys, "select", source, target, "--by", "task", "--model", encoder)
+    assert code == 0
+    assert "95% interval" in out
+    assert "nothing was written" in out
+
+
+def test_base_models_are_ranked_with_intervals(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    encoder = files / "encoder"
+    code, out, err = _run(capsys, "models", files / "clinic.csv", "--rank", encoder, "--json")
+    assert code == 0, err
+    scores = json.loads(out)["scores"][str(encoder)]
+    assert all(score["low"] <= score["score"] <= score["high"] for score in scores.values())
+
+
+def test_positions_are_those_of_the_file_although_rows_were_removed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = files / "pool.jsonl.gz", files / "clinic.csv"
+    pool_texts = load(source).texts
+    write(from_columns("bench", [pool_texts[0].upper(), "another text"]).table, files / "bench.csv")
+    code, _, err = _run(
+        capsys, "select", source, target, "--method", "random", "--budget", "100%", "--out", files / "p.jsonl",
+        "--decontaminate", files / "bench.csv", "--removed", files / "gone.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    picked = load(files / "p.jsonl")
+    positions = picked.table.column("position").to_pylist()
+    assert [pool_texts[position] for position in positions] == picked.texts
+    assert 0 not in positions
+    assert pool_texts[0] in (files / "gone.csv").read_text()
+
+
+def test_pictures_are_selected_and_only_parquet_holds_them(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for kind, centre in (("light", 200), ("dark", 40)):
+        for row in range(12):
+            place = files / "pets" / kind / f"{row}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(centre - 40, centre + 40, (8, 8), dtype=np.uint8)).save(place)
+    write(load(files / "pets").take(range(6)).table, files / "wanted.parquet")
+    tiny = ViTConfig(image_size=8, patch_size=4, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    ViTModel(tiny).save_pretrained(files / "vit")
+    (files / "vit" / "preprocessor_config.json").write_text('{"size": {"height": 8, "width": 8}}')
+    code, _, err = _run(
+        capsys, "select", files / "pets", files / "wanted.parquet", "--test", "none", "--method", "classifier",
+        "--budget", "3", "--model", files / "vit", "--out", files / "p.jsonl",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "only written to Parquet" in err
+    code, _, err = _run(capsys, "select", files / "pets", files / "wanted.parquet", "--test", "none", "--method", "dsir")
+    assert code == 2
+    assert "'dsir' cannot serve here: the source 'pets' holds images" in err
+    assert "or use 'classifier'" in err

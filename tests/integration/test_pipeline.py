@@ -127,3 +127,24 @@ def test_source_classes_that_the_target_lacks_are_left_out_and_counted(recipe: P
 def test_every_example_recipe_is_valid_and_says_how_to_run_it(example: Path) -> None:
     read_recipe(example)
     assert f"acclimate compare examples/{example.name}" in example.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("home")
+def test_rows_that_repeat_a_further_test_are_removed_and_listed(tmp_path: Path, encoder_folder: Path) -> None:
+    """A public benchmark named under ``decontaminate`` is kept out of what is learned from, and the run says what went."""
+    shop = [f"{word} parcel {n},{label}" for n in range(8) for word, label in (("lovely", "good"), ("broken", "bad"))]
+    ward = [f"{word} nurse {n},{label}" for n in range(8) for word, label in (("kind", "good"), ("rude", "bad"))]
+    for name, rows in (("shop", shop), ("ward", ward)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "bench.csv").write_text("text\nLOVELY parcel 3\nsomething else altogether\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"model: {encoder_folder}\n"
+        "source: {path: shop.csv}\ntarget: {path: ward.csv, test: 0.5, validation: cv2}\ndecontaminate: bench.csv\n"
+        "arms: [{select: {method: dsir, budget: 50%}}]\nseeds: 1\nconfirm: {seeds: 0}\n"
+    )
+    outcome = compare(recipe, tmp_path / "run")
+    removed = pq.read_table(tmp_path / "run" / "removed.parquet").to_pylist()
+    assert [(row["kind"], row["text"]) for row in removed] == [("normalised", "lovely parcel 3")]
+    assert removed[0]["twin_place"].endswith("bench.csv")
+    assert outcome.sizes["source"] == 15

@@ -157,13 +157,24 @@ def _on_bad_row(value: str) -> Literal["fail", "skip"]:
 
 
 def cleaned_of(
-    examples: Domain | None, target: Target, kind: str, also: Mapping[str, Domain] | None = None
+    examples: Domain | None,
+    target: Target,
+    kind: str,
+    also: Mapping[str, Domain] | None = None,
+    removed: Path | None = None,
 ) -> tuple[Domain | None, Target]:
-    """Examples, and the target's own, without what repeats its test or a further one; what was removed is announced."""
+    """Examples, and the target's own, without what repeats its test or a further one; what was removed is announced, and listed
+    in the file ``removed``.
+    """
     from acclimate.cli.output import note
-    from acclimate.data.hygiene import clean
+    from acclimate.data.hygiene import cleaning
+    from acclimate.data.write import write
 
-    kept, cleaned = clean(examples, target, also)
+    done = cleaning(examples, target, also)
+    kept, cleaned = done.source, done.target
+    if removed is not None:
+        write(done.to_table(), removed)
+        note(f"{len(done.removals)} removed rows, and why: {removed}")
     for name, before, after in ((kind, examples, kept), ("target", target.labelled, cleaned.labelled)):
         if before is not None and after is not None and len(after) < len(before):
             note(f"removed {len(before) - len(after)} {name} examples that repeat a test example")

@@ -88,7 +88,6 @@ def select(
     dry_run: DryRun = False,
 ) -> None:
     """Keep the source examples that help the target, with scores and reasons."""
-    from acclimate.data.hygiene import cleaning
     from acclimate.data.write import write
     from acclimate.engine.build import build
     from acclimate.engine.progress import show
@@ -111,11 +110,8 @@ def select(
     wanted = read_target(target, test, split_seed, on_bad_row, **there)
     further = {path: read_source(path, on_bad_row, **roles) for path in decontaminate or []}
     read = pool
-    cleaned, wanted = cleaned_of(pool, wanted, "source", further)
+    cleaned, wanted = cleaned_of(pool, wanted, "source", further, None if dry_run else removed)
     assert cleaned is not None
-    if removed is not None and not dry_run:
-        write(cleaning(pool, wanted, further).to_table(), removed)
-        say(f"written: {removed}")
     if dry_run:
         place_told = f" and write '{out}'" if out else ""
         plan = f"score {len(cleaned)} source examples with '{name}', keep {amount} ({taking}){place_told}"
