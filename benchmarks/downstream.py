@@ -43,6 +43,12 @@ LABELS, BUDGET, TEST = 100, "20%", 1000
 #: Where finished cells are kept, so that a stopped run goes on.
 PARTS = Path("runs") / "bench-downstream"
 CONTROLS = ("everything", "target-only")
+#: Beside every method at its defaults: the domain that suits and, in it, the examples that suit. All three that were tried are here.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "combine(leep, reducible-loss)": ("combine", {"methods": ["leep", "reducible-loss"]}),
+    "product(leep, reducible-loss)": ("combine", {"methods": ["leep", "reducible-loss"], "how": "product"}),
+    "combine(leep, reducible-loss, classifier)": ("combine", {"methods": ["leep", "reducible-loss", "classifier"]}),
+}
 SEEDS = 5
 #: Run last: they take minutes, the others seconds.
 SLOW = ("learned", "confusion", "otdd", "transport", "kmm")
@@ -89,7 +95,8 @@ def carry_out(cell: Cell) -> Cell:
         with one_thread():
             kept = source if method == "everything" else None
             if method not in CONTROLS:
-                kept = select(source, view, method=method, budget=BUDGET, seed=seed, tools=tools).to_domain()
+                chosen, settings = VARIANTS.get(method, (method, {}))
+                kept = select(source, view, method=chosen, budget=BUDGET, seed=seed, tools=tools, **settings).to_domain()
             seconds += time.process_time() - started
             model = ProbedTexts.fit(embed, of_target(view, source=kept), view.classes)
             scores = evaluate(model, view)
@@ -119,7 +126,7 @@ def main() -> None:
         problems = problems[-1:]
     if not BLITZER.exists():
         sys.stdout.write(f"skipped blitzer_amazon: '{BLITZER}' is absent\n")
-    quick = ["classifier", "dsir", "knn"] if "--quick" in sys.argv else list(METHODS)
+    quick = ["classifier", "dsir", "knn"] if "--quick" in sys.argv else [*METHODS, *VARIANTS]
     methods = [*CONTROLS, *dict.fromkeys(["random", *sorted(quick, key=lambda name: name in SLOW)])]
     missing = [(*at, method) for method in methods for at in problems if not place((*at, method)).exists()]
     for cell in map_ordered(carry_out, missing, workers=cores()):
