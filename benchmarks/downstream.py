@@ -43,7 +43,7 @@ LABELS, BUDGET, TEST = 100, "20%", 1000
 #: Where finished cells are kept, so that a stopped run goes on.
 PARTS = Path("runs") / "bench-downstream"
 CONTROLS = ("everything", "target-only")
-#: Beside every method at its defaults: the domain that suits and, in it, the examples that suit. All three that were tried are here.
+#: Beside every method at its defaults: the domain that suits and, in it, the examples that suit. All that were tried are here.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "combine(leep, reducible-loss)": ("combine", {"methods": ["leep", "reducible-loss"]}),
     "product(leep, reducible-loss)": ("combine", {"methods": ["leep", "reducible-loss"], "how": "product"}),

@@ -48,7 +48,7 @@ def scorers(documents: Domain) -> dict[str, Score]:
     :func:`check` compares them with what the public verb gives.
     """
     _, terms = Terms.fit(documents.texts)
-    counts = hash_ngrams(documents.texts, buckets=Dsir().buckets)
+    counts = hash_ngrams(documents.texts, buckets=Dsir().hashing.buckets)
     return {
         "random": lambda _, pool, seed: np.random.default_rng(seed).random(len(pool)),
         "classifier": lambda target, pool, seed: _ratio_scores(terms, target, pool, RatioEstimate(seed=seed)),
@@ -65,7 +65,8 @@ def dsir_scores(counts: csr_matrix, target: Rows, pool: Rows) -> NDArray[np.floa
     """The score of :class:`Dsir` at its defaults."""
     bags = [np.asarray(counts[rows].sum(axis=0), dtype=np.float64).ravel() for rows in (target, pool)]
     ratio = log_ratio(*bags, Dsir().target_share)
-    return mean_log_ratio(counts[pool], ratio, Dsir().shrink)
+    sums, sizes = np.asarray(counts[pool] @ ratio, dtype=np.float64), np.asarray(counts[pool].sum(axis=1), dtype=np.int64).ravel()
+    return mean_log_ratio(sums, sizes, Dsir().shrink)
 
 
 def trials(documents: Domain, size: int, seeds: int) -> Iterator[tuple[str, int, Rows, Rows, NDArray[np.bool_]]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from acclimate.errors import InputError
 from acclimate.features.tokenize import words
+
+if TYPE_CHECKING:  # scikit-learn takes a second to load, which listings and streams of other methods should not pay
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 #: Tried in order: terms in at least 2 texts and at most half of them; where that leaves none (tiny domains), every term.
 _DOCUMENT_FREQUENCIES: tuple[tuple[int, float], ...] = ((2, 0.5), (1, 1.0))
@@ -33,6 +35,8 @@ class Terms:
         Raises:
             InputError: there is no word in any text.
         """
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
         for min_df, max_df in _DOCUMENT_FREQUENCIES:
             counter = CountVectorizer(analyzer=words, min_df=min_df, max_df=max_df)
             try:

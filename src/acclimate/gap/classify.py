@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
 
 Matrix = NDArray[np.float64]
 
@@ -39,6 +38,8 @@ def cross_fit(x: Matrix, labels: NDArray[np.int64], other: Matrix, *, folds: int
         labels: class numbers 0 … k−1, each at least ``folds`` times, ``(n,)``.
         other: a sample to predict with all fold classifiers, ``(m, d)``, may be empty.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     counts = np.bincount(labels)
     k = len(counts)
     weights = (len(labels) / k / counts)[labels]

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from acclimate.errors import InputError
 from acclimate.gap.base import GapResult, Sample, check_sizes
@@ -30,6 +29,8 @@ def class_proportions(confusion: Matrix, predicted: Matrix) -> Matrix:
     Returns:
         ``q (k,)``, sums to 1.
     """
+    from scipy.optimize import nnls
+
     k = len(predicted)
     system = np.vstack([confusion - predicted[:, None], np.ones((1, k))])
     solution, _ = nnls(system, np.append(np.zeros(k), 1.0))

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from acclimate.errors import InputError, unknown_name
@@ -96,6 +95,8 @@ class Mmd:
         return GapResult("mmd", value, p_value=p_value(value, by_chance), warning=warning, details=details)
 
     def _linear(self, x: Tensor, y: Tensor, warning: str, rng: np.random.Generator) -> GapResult:
+        from scipy import stats
+
         x, y = x[rng.permutation(len(x))], y[rng.permutation(len(y))]
         some = torch.cat([x[:500], y[:500]])  # enough points for a median, so that time stays linear
         bandwidth = float(median_bandwidth(squared_distances(some, some)))

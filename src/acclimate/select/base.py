@@ -38,6 +38,7 @@ Trait = Literal[
     "hard",  # seeks hard or informative examples rather than those like the target
     "whole-domains",  # scores source domains: all rows of a domain rank together
     "random",  # a control or a draw: finds nothing
+    "adds-up",  # learns from the source a statistic that adds up over its parts; see :class:`AddsUp`
     "adjusts",  # what it needs and reads depends on its settings: ``needed`` says it; ``needs`` is for the defaults
 ]
 
@@ -111,6 +112,25 @@ class Weigher(Selector, Protocol):
 
     def weights(self, batch: Domain) -> NDArray[np.float64]:
         """Training weights ``(n,)``, finite and not negative; the caller scales them to mean 1 over what is kept."""
+        ...
+
+
+class AddsUp(Selector, Protocol):
+    """A selector with the trait ``adds-up``: it can be fitted on a source of any size, part by part.
+
+    ``fit(source, target)`` is the same as ``begin``, ``survey`` of the source, ``settle``; statistics of disjoint parts are added.
+    """
+
+    def begin(self) -> NDArray[np.int64]:
+        """The statistic of no example."""
+        ...
+
+    def survey(self, batch: Domain, statistic: NDArray[np.int64]) -> None:
+        """Add a part of the source to the statistic, in place."""
+        ...
+
+    def settle(self, statistic: NDArray[np.int64], target: Target) -> Self:
+        """Finish fitting with the statistic of the whole source."""
         ...
 
 

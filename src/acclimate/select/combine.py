@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -24,6 +23,8 @@ Member = str | Mapping[str, Any] | tuple[tuple[str, Any], ...]
 
 def rank_shares(scores: Floats) -> Floats:
     """Each row's rank over the number of rows, ``(n,)``, in (0, 1], 1 is best; equal scores share their average rank."""
+    from scipy.stats import rankdata
+
     shares: Floats = rankdata(scores) / max(1, len(scores))
     return shares
 

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
@@ -228,6 +227,8 @@ class Pick:
 
     def _spread(self, candidates: Rows, count: int, pool: _Pool) -> Iterator[int]:
         """Positions of the candidates, those first that are worth most together."""
+        from scipy.stats import rankdata
+
         embed = pool.tools.embed
         if embed is None:
             raise InputError(

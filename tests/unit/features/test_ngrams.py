@@ -10,11 +10,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.errors import InputError
-from acclimate.features.ngrams import hash_ngrams, ngram_buckets, ngrams
+from acclimate.features.ngrams import hash_ngrams
 from acclimate.features.tokenize import words
 
 M = 2**64
@@ -41,6 +41,7 @@ def reference_counts(text: str, buckets: int, orders: tuple[int, ...], salt: int
     return dict(counts)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.text(), max_size=4),
     st.integers(1, 200),
@@ -73,16 +74,6 @@ def test_another_process_with_another_hash_seed_agrees() -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "99"}
     printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
     assert printed.strip() == str(hash_ngrams(["so it 开始 goes"]).indices.tolist())
-
-
-@given(st.text(max_size=30))
-def test_buckets_of_one_text_follow_the_order_of_its_ngrams(text: str) -> None:
-    document = words(text)
-    listed, places = ngrams(document, (2, 1)), ngram_buckets(document, buckets=1000, orders=(2, 1))
-    assert len(listed) == len(places)
-    for ngram, bucket in zip(listed, places, strict=True):
-        alone = ngram.split(" ")
-        assert ngram_buckets(alone, buckets=1000, orders=(len(alone),)).tolist() == [bucket]
 
 
 def test_twenty_thousand_short_texts_take_less_than_three_seconds() -> None:

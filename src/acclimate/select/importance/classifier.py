@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, vstack
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -50,6 +49,8 @@ def log_density_ratio(
         C: inverse strength of the L2 penalty.
         positive_weights: ``(p,)``, 1 where not given.
     """
+    from sklearn.linear_model import LogisticRegression
+
     p, q = positives.shape[0], negatives.shape[0]
     ours = np.ones(p) if positive_weights is None else positive_weights
     weights = np.concatenate([ours / ours.sum(), np.full(q, 1 / q)]) * (p + q) / 2

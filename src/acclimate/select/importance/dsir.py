@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
-from acclimate.features.ngrams import check_settings, hash_ngrams, ngram_buckets, ngrams
-from acclimate.features.tokenize import words
+from acclimate.features.ngrams import check_settings
+from acclimate.features.word_kernels import Encoded, Hashing, encode
 from acclimate.select.base import Need, Trait
 from acclimate.select.random import uniform
 
 #: Added to both probabilities, as in the authors' code.
 _EPSILON = 1e-8
 _ORDERS = (1, 2)
-_WORD_OR_PUNCTUATION = re.compile(r"\w+|[^\w\s]+")
 #: n-grams named as the reason for a score.
 _SHOWN = 3
 
@@ -42,16 +38,15 @@ def log_ratio(target: NDArray[np.float64], pool: NDArray[np.float64], share: flo
     return np.asarray(np.log(mixed + _EPSILON) - np.log(in_pool + _EPSILON))
 
 
-def mean_log_ratio(counts: csr_matrix, ratio: NDArray[np.float64], shrink: float) -> NDArray[np.float64]:
-    """The mean of ``ratio (b,)`` over a text's n-grams and ``shrink`` more without evidence; ``counts (n, b)`` to ``(n,)``."""
-    sums = np.asarray(counts @ ratio, dtype=np.float64)
-    sizes = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    return sums / np.maximum(sizes + shrink, 1.0)
+def mean_log_ratio(sums: NDArray[np.float64], sizes: NDArray[np.int64], shrink: float) -> NDArray[np.float64]:
+    """Means of the log ratio over texts.
 
-
-def split_as_in_the_paper(text: str) -> list[str]:
-    """Lower-cased runs of word characters or of punctuation, as the authors' code tokenizes."""
-    return _WORD_OR_PUNCTUATION.findall(text.lower())
+    Args:
+        sums: of the log ratios of a text's n-grams, ``(n,)``.
+        sizes: how many n-grams it has, ``(n,)``.
+        shrink: further n-grams, without evidence.
+    """
+    return np.asarray(sums / np.maximum(sizes + shrink, 1.0))
 
 
 class Dsir:
@@ -79,7 +74,7 @@ class Dsir:
     """
 
     needs: ClassVar[tuple[Need, ...]] = ()
-    traits: ClassVar[tuple[Trait, ...]] = ()
+    traits: ClassVar[tuple[Trait, ...]] = ("adds-up",)
     extra: ClassVar[str] = ""
     paper: ClassVar[str] = "Xie et al. 2023"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat")
@@ -103,42 +98,40 @@ class Dsir:
                 fix="leave the defaults",
             )
         self.paper_preset = preset == "paper"
-        self.buckets = 10_000 if self.paper_preset else buckets
         self.target_share = 1.0 if self.paper_preset else target_share
-        self.split: Callable[[str], list[str]] = split_as_in_the_paper if self.paper_preset else words
-        self.shrink, self.salt, self.seed = shrink, salt, seed
+        self.shrink, self.seed = shrink, seed
+        self.hashing = Hashing(10_000, _ORDERS, salt, "runs") if self.paper_preset else Hashing(buckets, _ORDERS, salt)
 
     def fit(self, source: Domain, target: Target) -> Self:
-        own = self._count(source)
-        self._fitted_on = source, own
-        self._ratio = log_ratio(_bag(self._count(target.inputs)), _bag(own), self.target_share)
+        statistic = self.begin()
+        self.survey(source, statistic)
+        return self.settle(statistic, target)
+
+    def begin(self) -> NDArray[np.int64]:
+        """The counts of no text, ``(b,)``."""
+        return np.zeros(self.hashing.buckets, np.int64)
+
+    def survey(self, batch: Domain, statistic: NDArray[np.int64]) -> None:
+        """Add the n-grams of some texts of the pool."""
+        statistic += self.hashing.count(self._encoded(batch))
+
+    def settle(self, statistic: NDArray[np.int64], target: Target) -> Self:
+        """Weigh the pool's counts against the target's."""
+        own = self.hashing.count(self._encoded(target.inputs)).astype(np.float64)
+        self._ratio = log_ratio(own, statistic.astype(np.float64), self.target_share).astype(np.float32)
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
         """Mean log ratio (in the paper's preset: their sum plus Gumbel noise), ``(n,)``."""
-        source, own = self._fitted_on
-        counts = own if batch is source else self._count(batch)
+        sums, sizes = self.hashing.sum(self._encoded(batch), self._ratio)
         if self.paper_preset:
-            sums = np.asarray(counts @ self._ratio, dtype=np.float64)
             return sums - np.log(-np.log(uniform(self.seed, batch.ids, "gumbel")))
-        return mean_log_ratio(counts, self._ratio, self.shrink)
+        return mean_log_ratio(sums, sizes, self.shrink)
 
     def reasons(self, batch: Domain) -> list[str]:
         """The distinct n-grams of each text with the largest log ratios."""
-        return [self._reason(text) for text in batch.texts]
+        found = self.hashing.best(self._encoded(batch), self._ratio, _SHOWN)
+        return [", ".join(f"'{ngram}' {ratio:+.2f}" for ngram, ratio in best) or "no words" for best in found]
 
-    def _reason(self, text: str) -> str:
-        document = self.split(text)
-        places = ngram_buckets(document, buckets=self.buckets, orders=_ORDERS, salt=self.salt)
-        ratios = dict(zip(ngrams(document, _ORDERS), self._ratio[places].tolist(), strict=True))
-        best = sorted(ratios.items(), key=lambda pair: (-pair[1], pair[0]))[:_SHOWN]
-        return ", ".join(f"'{ngram}' {ratio:+.2f}" for ngram, ratio in best) or "no words"
-
-    def _count(self, domain: Domain) -> csr_matrix:
-        """Counts of each text's n-grams, ``(n, b)``."""
-        return hash_ngrams(domain.texts, buckets=self.buckets, orders=_ORDERS, salt=self.salt, split=self.split)
-
-
-def _bag(counts: csr_matrix) -> NDArray[np.float64]:
-    """Counts of every n-gram of a domain, ``(b,)``."""
-    return np.asarray(counts.sum(axis=0), dtype=np.float64).ravel()
+    def _encoded(self, domain: Domain) -> Encoded:
+        return encode(domain.table.column("text"), self.hashing.rule)

@@ -8,7 +8,6 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, rankdata
 
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
@@ -146,6 +145,8 @@ def rank_domains(source: Domain, target: Target, tools: Toolbox, methods: Sequen
 
 def summarise(target: str, scores: Mapping[str, Sequence[DomainScore]], labels: int, notes: Sequence[str] = ()) -> TaskRanking:
     """Mean ranks, agreement and honest notes from the scores of each method."""
+    from scipy.stats import chi2, rankdata
+
     names = sorted(domain.name for domain in next(iter(scores.values())))
     by_name = [{domain.name: domain.score for domain in found} for found in scores.values()]
     ranks = np.array([rankdata([-found[name] for name in names]) for found in by_name])

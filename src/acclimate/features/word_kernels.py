@@ -1,0 +1,549 @@
+"""The rule of :mod:`acclimate.features.tokenize` and the hash of :mod:`acclimate.features.ngrams`, compiled, on UTF-8 bytes.
+
+The kernels release the interpreter's lock, read the buffers of an Arrow array without copying, and give for every text what the
+plain Python of those two modules gives. Texts in ASCII are read as they are; of others, NFC and lower case are made by Python's own
+tables first (:func:`encode`), so that the kernels need to know classes of characters only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from acclimate.data.utf8 import are_ascii
+from acclimate.features.tokenize import CJK, fold, mark_class
+
+Bytes = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+#: ``"words"``: as :func:`acclimate.features.tokenize.words`; ``"runs"``: of lower-cased text, runs of ``\\w`` and of punctuation.
+Rule = Literal["words", "runs"]
+
+_LETTER, _DIGIT, _JOINT, _POINT, _MARK, _CJK, _WORD, _SPACE = (1 << bit for bit in range(8))
+_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoded:
+    """``n`` texts ready for the kernels.
+
+    Attributes:
+        data: bytes in which the texts stand, as UTF-8; those not in ASCII are folded.
+        starts, stops: ``(n,)`` where each of them begins and ends.
+        plain: ``(n,)`` whether a text is ASCII throughout.
+    """
+
+    data: Bytes
+    starts: Integers
+    stops: Integers
+    plain: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    @property
+    def parts(self) -> tuple[Bytes, Integers, Integers, NDArray[np.bool_]]:
+        """What every kernel begins with."""
+        return self.data, self.starts, self.stops, self.plain
+
+    @classmethod
+    def of(cls, data: Bytes, starts: Integers, stops: Integers, rule: Rule = "words") -> Self:
+        """Texts where they stand in a buffer of bytes; only those that are not ASCII are copied."""
+        plain = are_ascii(data, starts, stops)
+        if plain.all():
+            return cls(data, starts, stops, plain)
+        change: Callable[[str], str] = fold if rule == "words" else str.lower
+        rows = np.flatnonzero(~plain)
+        folded = [
+            change(data[starts[row] : stops[row]].tobytes().decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
+            for row in rows
+        ]
+        bounds = len(data) + np.cumsum([0, *map(len, folded)])
+        starts, stops = starts.copy(), stops.copy()
+        starts[rows], stops[rows] = bounds[:-1], bounds[1:]
+        return cls(np.concatenate([data, np.frombuffer(b"".join(folded), np.uint8)]), starts, stops, plain)
+
+
+def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "words") -> Encoded:
+    """Texts (strings, or an Arrow array of them without nulls) for the kernels; an Arrow array's bytes are not copied."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    if isinstance(texts, pa.Array):
+        array = texts.cast(pa.large_string())
+    else:
+        try:
+            array = pa.array(texts, pa.large_string())
+        except UnicodeEncodeError:  # lone surrogates: Arrow refuses them as strings
+            array = pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+    nothing = np.zeros(0, np.uint8)
+    if not len(array):
+        return Encoded.of(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64), rule)
+    _, offset_buffer, data_buffer = array.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None and len(data_buffer) else nothing
+    return Encoded.of(data, offsets[:-1], offsets[1:], rule)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hashing:
+    """Which n-grams are counted, and into which buckets.
+
+    Attributes:
+        buckets: how many.
+        orders: lengths of the n-grams.
+        salt: another salt, another assignment to buckets.
+        rule: how a text is split into words.
+    """
+
+    buckets: int
+    orders: tuple[int, ...] = (1, 2)
+    salt: int = 0
+    rule: Rule = "words"
+
+    def count(self, texts: Encoded, table: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
+        """How often each bucket occurs in the texts, ``(buckets,)``, added to ``table`` where one is given."""
+        counts = np.zeros(self.buckets, np.uint32) if table is None else table
+        _count(*texts.parts, self._classes(texts), *self._plan(), counts)
+        return counts
+
+    def sum(self, texts: Encoded, values: NDArray[np.float32]) -> tuple[NDArray[np.float64], Integers]:
+        """The sum of ``values (buckets,)`` over the n-grams of each text, and how many n-grams it has, both ``(n,)``."""
+        sums, sizes = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
+        _sum(*texts.parts, self._classes(texts), *self._plan(), values, sums, sizes)
+        return sums, sizes
+
+    def rows(self, texts: Encoded) -> tuple[Integers, NDArray[np.int32]]:
+        """Where the n-grams of each text begin, ``(n + 1,)``, and their buckets; shorter orders first, in the order of the text."""
+        sizes = np.zeros(len(texts) + 1, np.int64)
+        found = _rows(*texts.parts, self._classes(texts), *self._plan(), sizes)
+        return np.cumsum(sizes), found
+
+    def best(self, texts: Encoded, values: NDArray[np.float32], shown: int) -> list[list[tuple[str, float]]]:
+        """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; the first of equals first."""
+        spans, found = _best(*texts.parts, self._classes(texts), *self._plan(), values, shown)
+        lines: list[list[tuple[str, float]]] = []
+        joined = texts.data.tobytes()
+        for row in range(len(texts)):
+            names = [
+                (self._spelt(joined[spans[row, place, 0] : spans[row, place, 1]], bool(texts.plain[row])), float(found[row, place]))
+                for place in range(shown)
+                if spans[row, place, 1] > 0
+            ]
+            lines.append(names)
+        return lines
+
+    def _spelt(self, text: bytes, plain: bool) -> str:
+        """The n-gram that stands at a place of a text, its words joined by a space."""
+        from acclimate.features.tokenize import word_pattern
+
+        written = text.decode("utf-8", "replace")
+        if plain:
+            written = written.lower()
+        pattern = word_pattern() if self.rule == "words" else _RUNS
+        return " ".join(pattern.findall(written))
+
+    def _classes(self, texts: Encoded) -> Bytes:
+        return _ascii_classes() if texts.plain.all() else _classes()
+
+    def _plan(self) -> tuple[Any, ...]:
+        """The settings as the kernels take them."""
+        orders = sorted(set(self.orders))
+        wanted = np.zeros(orders[-1] + 1, np.bool_)
+        wanted[orders] = True
+        return wanted, self.rule == "words", np.uint64(self.salt & (2**64 - 1)), Divisor.of(self.buckets).parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Divisor:
+    """Remainders by a fixed number without dividing (Granlund & Montgomery 1994, figure 4.1).
+
+    Attributes:
+        parts: the number, its multiplier and shift; a multiplier of 0 stands for a power of two.
+    """
+
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, number: int) -> Self:
+        """Any number from 1 to 2**63."""
+        if number & (number - 1) == 0:
+            return cls((np.uint64(number), np.uint64(0), np.uint64(0)))
+        bits = (number - 1).bit_length()
+        multiplier = (2**64 * (2**bits - number)) // number + 1
+        return cls((np.uint64(number), np.uint64(multiplier), np.uint64(bits - 1)))
+
+
+#: Of each ASCII byte its lower case where it belongs to a word, 0 where it separates words, ``_ASK`` where its neighbours decide.
+_ASK = 255
+_LOWERED = np.array(
+    [ord(chr(c).lower()) if chr(c).isalnum() and c < 128 else _ASK * (chr(c) in "',.") for c in range(256)], np.uint8
+)
+
+_RUNS = re.compile(r"\w+|[^\w\s]+")
+
+
+@functools.cache
+def _ascii_classes() -> Bytes:
+    """The classes of the characters below 128, ``(128,)``."""
+    return _classes_of("".join(map(chr, range(128))), 128)
+
+
+@functools.cache
+def _classes() -> Bytes:
+    """The classes of all characters, by code point."""
+    alphabet = "".join(map(chr, (*range(0xD800), *range(0xE000, sys.maxunicode + 1))))
+    return _classes_of(alphabet, sys.maxunicode + 1)
+
+
+def _classes_of(alphabet: str, size: int) -> Bytes:
+    table = np.zeros(size, np.uint8)
+    patterns = {
+        _LETTER: rf"[^\W_{CJK}]+",
+        _DIGIT: r"\d+",
+        _JOINT: "['\u2019\u200c\u200d]+",
+        _POINT: "[.,]+",
+        _MARK: f"{mark_class()}+",
+        _CJK: f"[{CJK}]+",
+        _WORD: r"\w+",
+        _SPACE: r"\s+",
+    }
+    for bit, pattern in patterns.items():
+        for run in re.finditer(pattern, alphabet):
+            first, last = ord(run[0][0]), ord(run[0][-1])
+            table[first : last + 1] |= bit
+    return table
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def _high_product(typing: Any, left: Any, right: Any) -> Any:  # noqa: ARG001 - the signature that numba asks for
+    """The upper 64 bits of a product of two 64-bit numbers; numba has no wider integers, LLVM has."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        from llvmlite import ir
+
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), code
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _mix(state: Any) -> Any:  # pragma: no cover - compiled
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _joining(data: Bytes, place: int, start: int, stop: int) -> Any:  # pragma: no cover - compiled
+    """The apostrophe, point or comma at ``place`` where it stands inside a word; 0 where it separates."""
+    if place == start or place + 1 >= stop:
+        return np.uint8(0)
+    before, after = _LOWERED[data[place - 1]], _LOWERED[data[place + 1]]
+    if before == 0 or before == _ASK or after == 0 or after == _ASK:
+        return np.uint8(0)
+    if data[place] == 39 or (before <= 57 and after <= 57):  # an apostrophe, or a digit on either side
+        return data[place]
+    return np.uint8(0)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _plain_words(data: Bytes, start: int, stop: int, words: Hashes) -> Any:  # pragma: no cover - compiled
+    """Hashes of the words of an ASCII text; gives their number.
+
+    Without branches, but for the rare signs that may stand inside a word: words are so short that guessing wrongly where each
+    ends costs more than all else.
+    """
+    count = inside = np.int64(0)
+    state = _FNV_OFFSET
+    for place in range(start, stop):
+        lowered = _LOWERED[data[place]]
+        if lowered == _ASK:
+            lowered = _joining(data, place, start, stop)
+        belongs = np.int64(lowered != 0)
+        mask = np.uint64(0) - np.uint64(belongs)
+        count += inside & (1 - belongs)
+        state = (((state ^ np.uint64(lowered)) * _FNV_PRIME) & mask) | (_FNV_OFFSET & ~mask)
+        words[np.uint64(count)] = state  # the last store before a word's end is its hash
+        inside = belongs
+    return count + inside
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _character(data: Bytes, place: int, stop: int) -> Any:  # pragma: no cover - compiled
+    """(code point, bytes) of the character of valid UTF-8 that begins at ``place``; (0, 1) at the end."""
+    if place >= stop:
+        return 0, 1
+    first = np.int64(data[place])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | np.int64(data[place + 1] & 0x3F), 2
+    if first < 0xF0:
+        return (first & 0x0F) << 12 | np.int64(data[place + 1] & 0x3F) << 6 | np.int64(data[place + 2] & 0x3F), 3
+    high = (first & 0x07) << 18 | np.int64(data[place + 1] & 0x3F) << 12
+    return high | np.int64(data[place + 2] & 0x3F) << 6 | np.int64(data[place + 3] & 0x3F), 4
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _word_end(data: Bytes, place: int, stop: int, classes: Bytes) -> Any:  # pragma: no cover - compiled
+    """Where the word that begins at ``place`` ends; ``place`` itself where none begins."""
+    point, size = _character(data, place, stop)
+    kind = classes[point]
+    if kind & _CJK:
+        place += size
+        while place < stop:
+            point, size = _character(data, place, stop)
+            if not classes[point] & _MARK:
+                break
+            place += size
+        return place
+    if not kind & _LETTER:
+        return place
+    while place < stop:
+        place += size
+        last = kind
+        point, size = _character(data, place, stop)
+        kind = classes[point] if place < stop else np.uint8(0)
+        if kind & (_LETTER | _MARK):
+            continue
+        following, _ = _character(data, place + size, stop)
+        after = classes[following] if place + size < stop else np.uint8(0)
+        if (kind & _JOINT and after & _LETTER) or (kind & _POINT and last & _DIGIT and after & _DIGIT):
+            continue
+        break
+    return min(place, stop)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _run_end(data: Bytes, place: int, stop: int, classes: Bytes) -> Any:  # pragma: no cover - compiled
+    """Where the run of word characters, or of punctuation, that begins at ``place`` ends; ``place`` itself at a space."""
+    point, size = _character(data, place, stop)
+    kind = classes[point] & (_WORD | _SPACE)
+    while not kind & _SPACE and place < stop:
+        place += size
+        point, size = _character(data, place, stop)
+        if place >= stop or classes[point] & (_WORD | _SPACE) != kind:
+            break
+    return place
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _hashed(data: Bytes, start: int, stop: int, plain: bool) -> Any:  # pragma: no cover - compiled
+    """FNV-1a of some bytes, lower-cased where they are ASCII throughout (others are folded already)."""
+    state = _FNV_OFFSET
+    for byte in data[start:stop]:
+        lower = byte + np.uint8(32) if plain and 65 <= byte <= 90 else byte
+        state = (state ^ np.uint64(lower)) * _FNV_PRIME
+    return state
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _spans(
+    data: Bytes, start: int, stop: int, classes: Bytes, by_words: bool, plain: bool, words: Hashes, spans: Any
+) -> Any:  # pragma: no cover - compiled
+    """Hash and place of every word of a text; gives their number. Where ``spans`` is empty, places are not kept."""
+    count = 0
+    place = start
+    while place < stop:
+        end = _word_end(data, place, stop, classes) if by_words else _run_end(data, place, stop, classes)
+        if end == place:
+            place += _character(data, place, stop)[1]
+            continue
+        words[count] = _hashed(data, place, end, plain)
+        if len(spans):
+            spans[count, 0], spans[count, 1] = place, end
+        count += 1
+        place = end
+    return count
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _buckets(
+    words: Hashes, count: int, wanted: Any, salt: Any, divisor: Any, states: Hashes, found: Any
+) -> Any:  # pragma: no cover - compiled
+    """The bucket of every n-gram of a text, shorter orders first; gives their number."""
+    number, multiplier, shift = divisor
+    total = 0
+    base = _mix(salt)
+    for place in range(count):
+        states[place] = base
+    for order in range(1, len(wanted)):
+        size = count - order + 1
+        if size <= 0:
+            break
+        for place in range(size):
+            states[place] = _mix(states[place] + words[place + order - 1])
+        if not wanted[order]:
+            continue
+        if multiplier == 0:
+            mask = number - np.uint64(1)
+            for place in range(size):
+                found[total + place] = np.uint32(states[place] & mask)
+        else:
+            for place in range(size):
+                state = states[place]
+                high = _high_product(multiplier, state)
+                quotient = (high + ((state - high) >> np.uint64(1))) >> shift
+                found[total + place] = np.uint32(state - quotient * number)
+        total += size
+    return total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _longest(starts: Integers, stops: Integers) -> Any:  # pragma: no cover - compiled
+    longest = 0
+    for row in range(len(starts)):
+        longest = max(longest, stops[row] - starts[row])
+    return longest
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _words(
+    data: Bytes, start: int, stop: int, classes: Bytes, by_words: bool, plain: bool, words: Hashes, spans: Any
+) -> Any:  # pragma: no cover - compiled
+    if plain and by_words:
+        return _plain_words(data, start, stop, words)
+    return _spans(data, start, stop, classes, by_words, plain, words, spans)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _count(
+    data: Bytes,
+    starts: Integers,
+    stops: Integers,
+    plain: Any,
+    classes: Bytes,
+    wanted: Any,
+    by_words: bool,
+    salt: Any,
+    divisor: Any,
+    table: Any,
+) -> None:  # pragma: no cover - compiled
+    longest = _longest(starts, stops) + 1
+    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
+    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    for row in range(len(plain)):
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        for place in range(_buckets(words, count, wanted, salt, divisor, states, found)):
+            table[found[place]] += np.uint32(1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _sum(
+    data: Bytes,
+    starts: Integers,
+    stops: Integers,
+    plain: Any,
+    classes: Bytes,
+    wanted: Any,
+    by_words: bool,
+    salt: Any,
+    divisor: Any,
+    values: Any,
+    sums: Any,
+    sizes: Any,
+) -> None:  # pragma: no cover - compiled
+    longest = _longest(starts, stops) + 1
+    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
+    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    for row in range(len(plain)):
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        total = _buckets(words, count, wanted, salt, divisor, states, found)
+        even = odd = 0.0  # two running sums: an addition need not wait for the one before it
+        for place in range(0, total - 1, 2):
+            even += values[found[place]]
+            odd += values[found[place + 1]]
+        if total % 2:
+            even += values[found[total - 1]]
+        sums[row], sizes[row] = even + odd, total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _rows(
+    data: Bytes,
+    starts: Integers,
+    stops: Integers,
+    plain: Any,
+    classes: Bytes,
+    wanted: Any,
+    by_words: bool,
+    salt: Any,
+    divisor: Any,
+    sizes: Any,
+) -> Any:  # pragma: no cover - compiled
+    longest = _longest(starts, stops) + 1
+    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
+    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    kept = np.empty(max(16, len(data) // 3), np.int32)
+    filled = 0
+    for row in range(len(plain)):
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        total = _buckets(words, count, wanted, salt, divisor, states, found)
+        if filled + total > len(kept):
+            larger = np.empty(2 * (filled + total), np.int32)
+            larger[:filled] = kept[:filled]
+            kept = larger
+        for place in range(total):
+            kept[filled + place] = found[place]
+        filled += total
+        sizes[row + 1] = total
+    return kept[:filled].copy()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _best(
+    data: Bytes,
+    starts: Integers,
+    stops: Integers,
+    plain: Any,
+    classes: Bytes,
+    wanted: Any,
+    by_words: bool,
+    salt: Any,
+    divisor: Any,
+    values: Any,
+    shown: int,
+) -> Any:  # pragma: no cover - compiled
+    """Place ``(n, shown, 2)`` and value ``(n, shown)`` of the best n-grams; an end of 0 where there are fewer."""
+    longest = _longest(starts, stops) + 1
+    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
+    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((longest, 2), np.int64)
+    places, best = np.zeros((len(plain), shown, 2), np.int64), np.zeros((len(plain), shown))
+    chosen = np.zeros(shown, np.uint32)
+    for row in range(len(plain)):
+        count = _spans(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
+        _buckets(words, count, wanted, salt, divisor, states, found)
+        kept = at = 0
+        for order in range(1, len(wanted)):
+            if not wanted[order]:
+                continue
+            for place in range(count - order + 1):
+                bucket = found[at]
+                at += 1
+                value = values[bucket]
+                known = False
+                for other in range(kept):
+                    known = known or chosen[other] == bucket
+                if known or (kept == shown and value <= best[row, kept - 1]):
+                    continue
+                slot = min(kept, shown - 1)
+                while slot > 0 and best[row, slot - 1] < value:
+                    best[row, slot], chosen[slot] = best[row, slot - 1], chosen[slot - 1]
+                    places[row, slot] = places[row, slot - 1]
+                    slot -= 1
+                best[row, slot], chosen[slot] = value, bucket
+                places[row, slot, 0], places[row, slot, 1] = spans[place, 0], spans[place + order - 1, 1]
+                kept = min(kept + 1, shown)
+    return places, best
