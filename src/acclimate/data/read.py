@@ -58,17 +58,23 @@ def read_file(path: Path, bad_rows: BadRows) -> Rows:
     check_exists(path)
     stem, kind, compression = split_suffix(path)
     file = display(path)
-    data = read_bytes(path, compression)
+    return dataclasses.replace(parse(file, stem, kind, read_bytes(path, compression), bad_rows), folder=path.parent)
+
+
+def parse(file: str, stem: str, kind: str, data: bytes, bad_rows: BadRows) -> Rows:
+    """The rows of a file's content, decompressed, by its format.
+
+    Raises:
+        InputError: see :func:`read_file`.
+    """
     if kind == "parquet":
-        return dataclasses.replace(_read_parquet(file, stem, data), folder=path.parent)
-    data = _without_byte_order_mark(file, data)
+        return _read_parquet(file, stem, data)
+    data = checked_start(file, data)
     if kind in ("csv", "tsv"):
-        rows = _read_delimited(file, stem, data, "," if kind == "csv" else "\t", bad_rows)
-    elif kind == "json" and not _looks_like_lines(data):
-        rows = _read_array(file, stem, data, bad_rows)
-    else:
-        rows = _read_lines(file, stem, data, bad_rows)
-    return dataclasses.replace(rows, folder=path.parent)
+        return _read_delimited(file, stem, data, "," if kind == "csv" else "\t", bad_rows)
+    if kind == "json" and not _looks_like_lines(data):
+        return _read_array(file, stem, data, bad_rows)
+    return _read_lines(file, stem, data, bad_rows)
 
 
 def to_arrow(values: Sequence[Any]) -> pa.Array:
@@ -87,8 +93,8 @@ def _as_string(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _without_byte_order_mark(file: str, data: bytes) -> bytes:
-    """Drop a UTF-8 mark; refuse UTF-16 and UTF-32, with or without one."""
+def checked_start(file: str, data: bytes) -> bytes:
+    """The beginning of a text file without its UTF-8 mark; UTF-16 and UTF-32 are refused, with or without one."""
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:400].count(0) > len(data[:400]) // 4
     if wide:
         raise InputError(
@@ -118,22 +124,28 @@ def _read_lines(file: str, stem: str, data: bytes, bad_rows: BadRows) -> Rows:
     objects, numbers, positions = [], [], []
     filled = ((number, line) for number, line in enumerate(io.BytesIO(data), start=1) if line.strip())
     for position, (number, line) in enumerate(filled):
-        place = Place(file, "line", number)
-        try:
-            value = orjson.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            bad_rows.reject(place, _encoding_reason(error), expected="UTF-8", fix="convert the file to UTF-8")
-            continue
-        except orjson.JSONDecodeError as error:
-            bad_rows.reject(place, f"malformed JSON ({error})", expected="one JSON object on each line")
-            continue
-        if not isinstance(value, dict):
-            bad_rows.reject(place, f"a JSON {_json_type(value)}", expected="one JSON object on each line")
-            continue
-        objects.append(value)
-        numbers.append(number)
-        positions.append(position)
-    return Rows(file, stem, _table_of(objects), "line", numbers, positions)
+        value = line_object(line, Place(file, "line", number), bad_rows)
+        if value is not None:
+            objects.append(value)
+            numbers.append(number)
+            positions.append(position)
+    return Rows(file, stem, table_of(objects), "line", numbers, positions)
+
+
+def line_object(line: bytes, place: Place, bad_rows: BadRows) -> dict[str, Any] | None:
+    """The JSON object on a line; None, and a rejected row, where there is none."""
+    try:
+        value = orjson.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        bad_rows.reject(place, _encoding_reason(error), expected="UTF-8", fix="convert the file to UTF-8")
+        return None
+    except orjson.JSONDecodeError as error:
+        bad_rows.reject(place, f"malformed JSON ({error})", expected="one JSON object on each line")
+        return None
+    if not isinstance(value, dict):
+        bad_rows.reject(place, f"a JSON {_json_type(value)}", expected="one JSON object on each line")
+        return None
+    return value
 
 
 def _read_array(file: str, stem: str, data: bytes, bad_rows: BadRows) -> Rows:
@@ -160,7 +172,7 @@ def _read_array(file: str, stem: str, data: bytes, bad_rows: BadRows) -> Rows:
             numbers.append(number)
         else:
             bad_rows.reject(Place(file, "row", number), f"a JSON {_json_type(value)}", expected=expected)
-    return Rows(file, stem, _table_of(objects), "row", numbers, [number - 1 for number in numbers])
+    return Rows(file, stem, table_of(objects), "row", numbers, [number - 1 for number in numbers])
 
 
 def _json_type(value: Any) -> str:
@@ -168,7 +180,7 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def _table_of(objects: Sequence[dict[str, Any]]) -> pa.Table:
+def table_of(objects: Sequence[dict[str, Any]]) -> pa.Table:
     """Objects to columns, in the order in which keys first appear; an absent key is null."""
     names = list(dict.fromkeys(name for value in objects for name in value))
     return pa.table({name: to_arrow([value.get(name) for value in objects]) for name in names})
@@ -176,23 +188,18 @@ def _table_of(objects: Sequence[dict[str, Any]]) -> pa.Table:
 
 def _read_delimited(file: str, stem: str, data: bytes, delimiter: str, bad_rows: BadRows) -> Rows:
     first = data.split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
-    found = _delimiter_of(first, delimiter)
+    found = delimiter_of(first, delimiter)
     notes = () if found == delimiter else (f"'{file}': columns are separated by {found!r}",)
-    records = _records(file, data, found, bad_rows)
+    records = records_of(io.BytesIO(data), found)
     _, header = next(records, (1, []))
-    names = _header_names(file, header)
+    assert isinstance(header, list)
+    names = header_names(file, header)
     kept, numbers, positions = [], [], []
     for position, (number, record) in enumerate(records):
-        place = Place(file, "line", number)
-        if len(record) != len(names):
-            reason = f"{len(record)} fields"
-            bad_rows.reject(
-                place, reason, expected=f"{len(names)} fields, as in the header", fix="quote fields that hold separators"
-            )
-        elif any(_has_raw_bytes(field) for field in record):
-            bad_rows.reject(
-                place, "bytes that are not UTF-8 (perhaps Latin-1 or GB18030)", expected="UTF-8", fix="convert the file"
-            )
+        problem = record_problem(record, len(names))
+        if problem is not None:
+            reason, expected, fix = problem
+            bad_rows.reject(Place(file, "line", number), reason, expected=expected, fix=fix)
         else:
             kept.append(record)
             numbers.append(number)
@@ -202,17 +209,28 @@ def _read_delimited(file: str, stem: str, data: bytes, delimiter: str, bad_rows:
     return Rows(file, stem, table, "line", numbers, positions, notes)
 
 
-def _delimiter_of(header: str, usual: str) -> str:
+def delimiter_of(header: str, usual: str) -> str:
     """The separator of a header line: the usual one unless it is absent and another one is there."""
     if usual in header:
         return usual
     return next((other for other in (";", "\t", ",", "|") if other in header), usual)
 
 
-def _records(file: str, data: bytes, delimiter: str, bad_rows: BadRows) -> Iterator[tuple[int, list[str]]]:
-    """(line on which the record starts, fields) for every record that is not blank."""
+def record_problem(record: list[str] | csv.Error, columns: int) -> tuple[str, str, str] | None:
+    """(reason, what was expected, fix) where a record cannot be used."""
+    if isinstance(record, csv.Error):
+        return f"malformed record ({record})", "balanced quotes", "correct that row"
+    if len(record) != columns:
+        return f"{len(record)} fields", f"{columns} fields, as in the header", "quote fields that hold separators"
+    if any(_has_raw_bytes(field) for field in record):
+        return "bytes that are not UTF-8 (perhaps Latin-1 or GB18030)", "UTF-8", "convert the file"
+    return None
+
+
+def records_of(data: io.BufferedReader | io.BytesIO, delimiter: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """(line on which the record starts, its fields, or what is wrong with it) for every record that is not blank."""
     csv.field_size_limit(sys.maxsize)
-    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(data, encoding="utf-8", errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     while True:
         number = reader.line_num + 1
@@ -221,13 +239,13 @@ def _records(file: str, data: bytes, delimiter: str, bad_rows: BadRows) -> Itera
         except StopIteration:
             return
         except csv.Error as error:
-            bad_rows.reject(Place(file, "line", number), f"malformed record ({error})", expected="balanced quotes")
+            yield number, error
             continue
         if record:
             yield number, record
 
 
-def _header_names(file: str, header: Sequence[str]) -> list[str]:
+def header_names(file: str, header: Sequence[str]) -> list[str]:
     if any(_has_raw_bytes(name) for name in header):
         raise InputError(f"'{file}', line 1: the header is not UTF-8", expected="UTF-8", fix="convert the file to UTF-8")
     names = [name.strip() or f"unnamed_{position}" for position, name in enumerate(header)]

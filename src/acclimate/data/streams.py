@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import zstandard
 
@@ -96,6 +98,47 @@ def read_bytes(path: Path, compression: str | None) -> bytes:
     if not data.strip():
         raise InputError(f"'{display(path)}' is empty", expected="at least one example", fix="check how the file was made")
     return data
+
+
+def decompressed(file: str, handle: IO[bytes], compression: str | None, size: int = 1 << 20) -> Iterator[bytes]:
+    """The content of an open file, chunk by chunk.
+
+    Raises:
+        InputError: it is truncated or corrupt.
+    """
+    make = _DECODERS.get(compression or "")
+    if make is None:
+        while chunk := handle.read(size):
+            yield chunk
+        return
+    decoder, fresh = make(), True
+    try:
+        while chunk := handle.read(size):
+            while chunk:
+                content = decoder.decompress(chunk)
+                fresh = False
+                if content:
+                    yield content
+                if not decoder.eof:
+                    break
+                chunk = decoder.unused_data.lstrip(b"\0") if compression == "gzip" else decoder.unused_data
+                decoder, fresh = make(), True
+        if not fresh:
+            raise EOFError("its end is missing")
+    except (EOFError, OSError, ValueError, zlib.error, zstandard.ZstdError) as error:
+        raise InputError(
+            f"'{file}' is truncated or is not valid {compression} data ({error})",
+            expected=f"a whole {compression} file",
+            fix="copy or download it again; what was finished of the others is kept",
+        ) from error
+
+
+#: By compression, what makes a decoder of one member, frame or stream.
+_DECODERS: Mapping[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(31),
+    "bzip2": bz2.BZ2Decompressor,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
 
 
 def compress(data: bytes, compression: str | None) -> bytes:

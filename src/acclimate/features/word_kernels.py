@@ -129,7 +129,7 @@ class Hashing:
         return np.cumsum(sizes), found
 
     def best(self, texts: Encoded, values: NDArray[np.float32], shown: int) -> list[list[tuple[str, float]]]:
-        """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; the first of equals first."""
+        """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; of equals the first."""
         spans, found = _best(*texts.parts, self._classes(texts), *self._plan(), values, shown)
         lines: list[list[tuple[str, float]]] = []
         joined = texts.data.tobytes()
