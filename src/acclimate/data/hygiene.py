@@ -54,8 +54,13 @@ class Cleaning:
 
     def to_table(self) -> pa.Table:
         """The removals with their whole texts, one row each; the columns are the attributes of :class:`Removal`."""
-        types = {field.name: pa.float64() if field.name == "similarity" else pa.string() for field in dataclasses.fields(Removal)}
-        return pa.Table.from_pylist([dataclasses.asdict(removal) for removal in self.removals], pa.schema(types))
+        return removal_table(self.removals)
+
+
+def removal_table(removals: Sequence[Removal]) -> pa.Table:
+    """Removals as a table, one row each; the columns are the attributes of :class:`Removal`."""
+    types = {field.name: pa.float64() if field.name == "similarity" else pa.string() for field in dataclasses.fields(Removal)}
+    return pa.Table.from_pylist([dataclasses.asdict(removal) for removal in removals], pa.schema(types))
 
 
 def clean(source: Domain | None, target: Target, also: Mapping[str, Domain] | None = None) -> tuple[Domain | None, Target]:
@@ -127,6 +132,32 @@ def _further_tests(also: Mapping[str, Domain], target: Target) -> list[tuple[str
             raise InputError(f"A further test is called '{name}'", expected="a name that no part has", fix="rename it")
         check_same_modality(target.test.inputs, domain)
     return [(name, also[name].without_labels()) for name in sorted(also)]
+
+
+class Sweeper:
+    """Looks at examples in batches of any size for what repeats a sealed row; for pools that are read in pieces.
+
+    Args:
+        target: its test and, where it has one, its validation part are sealed.
+        also: further tests by name.
+
+    Raises:
+        InputError: the further tests are examples of another kind.
+    """
+
+    def __init__(self, target: Target, also: Mapping[str, Domain] | None = None) -> None:
+        parts = [("test", target.test.inputs), *_further_tests(also or {}, target)]
+        if target.validation is not None:
+            parts.append(("validation", target.validation.inputs))
+        self._reference = _Reference(parts)
+
+    def __call__(self, batch: Domain) -> tuple[NDArray[np.int64], list[Removal]]:
+        """The rows that repeat nothing sealed, ascending, and the others with what they repeat."""
+        removals: list[Removal] = []
+        return _sweep("source", batch, self._reference, removals), removals
+
+    def __len__(self) -> int:
+        return len(self._reference.rows)
 
 
 def check_same_modality(known: Domain, other: Domain) -> None:

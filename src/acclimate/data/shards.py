@@ -415,3 +415,24 @@ def chunks_of(shard: Shard, size: int = 4 << 20) -> Iterator[bytes]:
                 )
             left -= len(chunk)
             yield chunk
+
+
+def rows_estimated(pool: Pool) -> float:
+    """About how many rows a pool has: of Parquet exactly, else by the mean size of the first rows of its first file."""
+    plain = [shard for shard in pool.shards if shard.kind != "parquet"]
+    rows = 0.0
+    for file in {shard.file for shard in pool.shards if shard.kind == "parquet"}:
+        with opened(file) as handle, parquet_of(file, handle) as parquet:
+            rows += parquet.metadata.num_rows
+    if plain:
+        first = plain[0]
+        with opened(first.file) as handle:
+            head, read = b"", 0
+            for chunk in decompressed(first.file, handle, first.compression):
+                head, read = head + chunk, handle.tell()
+                if len(head) >= HEAD_BYTES:
+                    break
+        packed = read / max(1, len(head)) if first.compression else 1.0
+        bytes_each = packed * len(head) / max(1, head.count(b"\n"))
+        rows += sum(size for file, size in pool.sizes if file in {shard.file for shard in plain}) / bytes_each
+    return rows

@@ -2,22 +2,107 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
+import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from acclimate.errors import InputError, RunError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Shared = TypeVar("Shared")
 
 #: How many items per worker may be waiting or running at once: enough to keep workers busy, few enough to keep memory flat.
 _IN_FLIGHT_PER_WORKER = 3
 #: Seconds between two looks at whether the parent process still lives.
 _WATCH_SECONDS = 0.25
+
+
+class WorkerDiedError(RunError):
+    """A worker process was killed, or ran out of memory."""
+
+
+#: How often workers may die during a job before it is given up.
+_DEATHS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Local:
+    """An engine (:class:`acclimate.engine.base.Engine`) of processes on this machine; one worker is this process itself.
+
+    What is shared is written once into a temporary folder, from which workers map its arrays: they are in memory once. Items are
+    handed out as workers become free. A worker that dies is replaced and its item done again.
+    """
+
+    workers: int = 1
+
+    name = "local"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Workers are kept for the next job, and end with this process."""
+
+    def run(
+        self, function: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        """(place of the item, result), as they come; in order with one worker.
+
+        Raises:
+            RunError: workers died three times.
+        """
+        if self.workers == 1 or len(items) < 2:
+            for place, item in enumerate(items):
+                yield place, function(shared, item)
+            return
+        import joblib
+
+        missing = dict(enumerate(items))
+        with tempfile.TemporaryDirectory(prefix="acclimate-") as folder:
+            there = Path(folder) / "shared"
+            joblib.dump(shared, there)
+            for deaths in range(_DEATHS):
+                try:
+                    for place, result in self._once(function, there, missing):
+                        del missing[place]
+                        yield place, result
+                    return
+                except WorkerDiedError:
+                    if deaths + 1 == _DEATHS:
+                        raise
+
+    def _once(self, function: Callable[..., Result], there: Path, items: dict[int, Item]) -> Iterator[tuple[int, Result]]:
+        """All items, until the first worker dies."""
+        places, pieces = list(items), list(items.values())
+        work = partial(_with_shared, function, str(there))
+        yield from map_unordered(work, list(zip(places, pieces, strict=True)), self.workers)
+
+
+def _with_shared(function: Callable[[Any, Any], Any], there: str, numbered: tuple[int, Any]) -> tuple[int, Any]:
+    place, item = numbered
+    return place, function(_loaded(there), item)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(there: str) -> Any:
+    """What is shared, its arrays mapped rather than read; loaded once in each worker."""
+    import joblib
+
+    return joblib.load(there, mmap_mode="r")
+
+
+def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item as results come; otherwise as :func:`map_ordered`."""
+    return _mapped(function, items, workers, "generator_unordered")
 
 
 def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int = 1) -> Iterator[Result]:
@@ -39,6 +124,10 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
     if workers == 1:
         yield from map(function, items)
         return
+    yield from _mapped(function, items, workers, "generator")
+
+
+def _mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: int, order: str) -> Iterator[Result]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -47,11 +136,11 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], worke
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given", module="joblib")
     # loky: its workers do not import the caller's script again, and one that dies is noticed.
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch=workers * _IN_FLIGHT_PER_WORKER)
+        pool = Parallel(n_jobs=workers, return_as=order, batch_size=1, pre_dispatch=workers * _IN_FLIGHT_PER_WORKER)
         try:
             yield from pool(delayed(_in_worker)(function, item, parent) for item in items)
         except TerminatedWorkerError as error:
-            raise RunError(
+            raise WorkerDiedError(
                 "A worker process died",
                 expected="workers that stay alive until their work is done",
                 fix="use fewer workers if memory is short, then start again: what was finished is kept",

@@ -7,7 +7,8 @@ into a notebook or a service prints nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,6 +41,31 @@ def show() -> Iterator[None]:
             yield
         finally:
             _shown.reset(token)
+
+
+@contextlib.contextmanager
+def meter(label: str, total: int, unit: str = "docs") -> Iterator[Callable[[int, int], None]]:
+    """Yields ``advance(amount, count)``: moves a bar by ``amount`` of ``total`` and shows how many ``unit`` a second went by.
+
+    >>> with meter("reading", 10) as advance:
+    ...     advance(5, 100)
+    """
+    progress = _shown.get()
+    if progress is None:
+        yield lambda amount, count: None  # noqa: ARG005 - nobody watches
+        return
+    task, begun, done = progress.add_task(label, total=total), time.monotonic(), 0
+
+    def advance(amount: int, count: int) -> None:
+        nonlocal done
+        done += count
+        rate = done / max(time.monotonic() - begun, 1e-9)
+        progress.update(task, advance=amount, description=f"{label} {rate:,.0f} {unit}/s")
+
+    try:
+        yield advance
+    finally:
+        progress.remove_task(task)
 
 
 def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:

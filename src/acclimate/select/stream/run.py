@@ -1,0 +1,547 @@
+"""The verb for pools that are read in pieces: keep the most useful examples of files that fit into no memory."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import filelock
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from acclimate.data.domain import Domain, unify
+from acclimate.data.hygiene import Sweeper
+from acclimate.data.load import load
+from acclimate.data.shards import Pool, Shard, rows_estimated
+from acclimate.data.streams import split_suffix
+from acclimate.data.target import Target
+from acclimate.engine.base import Engine
+from acclimate.engine.build import build
+from acclimate.engine.local import Local
+from acclimate.engine.progress import meter
+from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_json
+from acclimate.errors import InputError, RunError
+from acclimate.select import METHODS
+from acclimate.select.base import AddsUp, Selector, Toolbox
+from acclimate.select.budget import Budget, count_words
+from acclimate.select.needs import check_needs
+from acclimate.select.pick import Pick
+from acclimate.select.stream.jobs import (
+    Job,
+    Surveyed,
+    ToKeep,
+    ToScore,
+    ToWrite,
+    keep,
+    load_scores,
+    score,
+    survey,
+    write_part,
+)
+from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
+
+#: Rows that a selector is fitted on, about, where what it learns does not add up. A pool of fewer rows is learned from whole.
+FIT_ROWS = 50_000
+#: Seconds between two savings of what was surveyed.
+_SAVE_SECONDS = 10.0
+#: Bytes of a part of the result, about, before compression.
+PART_BYTES = 256 << 20
+FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv")
+
+Integers = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Streamed:
+    """What was kept of a pool, in files.
+
+    Attributes:
+        folder: where they are.
+        manifest: what ``manifest.json`` says: method, budget, threshold, counts, input files and shards, parts.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The parts, in order of the pool."""
+        return [self.folder / part["file"] for part in self.manifest["parts"]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about the choice."""
+        return list(self.manifest["notes"])
+
+    def __len__(self) -> int:
+        return int(self.manifest["kept"])
+
+    def to_domain(self) -> Domain:
+        """The kept examples with their weights, in order of the pool, in memory."""
+        return load([str(path) for path in self.paths])
+
+
+def select_stream(
+    pool: Pool,
+    target: Target,
+    out: Path,
+    *,
+    method: str = "classifier",
+    budget: str | float | Budget = "20%",
+    pick: str | Mapping[str, Any] | Pick | None = None,
+    seed: int = 0,
+    tools: Toolbox | None = None,
+    also: Mapping[str, Domain] | None = None,
+    engine: Engine | None = None,
+    format: str = "parquet",  # noqa: A002 - the name users know
+    count_tokens: Callable[[str], int] = count_words,
+    fit_rows: int = FIT_ROWS,
+    **settings: Any,
+) -> Streamed:
+    """Keep the examples of a pool that are most useful for the target, into files.
+
+    Memory does not grow with the pool: every stage holds one block of a shard in each worker. What a method learns from the pool it
+    learns from all of it where that adds up (``dsir``), else from about ``fit_rows`` rows drawn from it. Scores go to disk, the
+    budget's threshold is found there exactly, and ties are taken in order. What is chosen does not depend on the engine, the
+    number of workers, or how often the job was stopped: a second start does what is missing.
+
+    Args:
+        pool: what to choose from.
+        target: the domain to be good at; what of the pool repeats its sealed parts, or ``also``, is left out, and listed in
+            ``removed.parquet``.
+        out: a folder for the result: ``part-00000.parquet``, ..., ``manifest.json``. Parts follow the order of the pool.
+        method, budget, seed, settings: as in :func:`acclimate.select.run.select`.
+        pick: ``"top"``, or ``"gumbel"`` with its ``temperature``. Other ways of taking rows compare rows with one another, and
+            need a pool in memory.
+        tools: what the method may be handed.
+        also: further tests by name.
+        engine: where the work is done; this process where not given.
+        format: of the parts, one of :data:`FORMATS`.
+        count_tokens: the length of a text, for a budget of tokens; picklable.
+        fit_rows: see above.
+
+    Raises:
+        InputError: as ``select``; also a method or a way of taking rows that needs the whole pool in memory, a bad row (by file and
+            line), a truncated file, or a folder that holds something else.
+        RunError: the disk is full, workers keep dying, or a file changed while it was read.
+    """
+    wanted, taking = Budget.parse(budget), Pick.parse(pick)
+    if format not in FORMATS:
+        raise InputError(f"The format '{format}' of parts", expected=f"one of {', '.join(FORMATS)}", fix="leave it out for Parquet")
+    tools = dataclasses.replace(tools or Toolbox(), seed=seed)
+    selector = _selector(method, settings, tools, taking)
+    engine = engine or Local()
+    key = _key(pool, target, method, settings, seed, also or {}, tools, fit_rows)
+    whole = content_hash(key, str(wanted), str(taking), format)
+    with _folder(out) as work, engine:
+        done = _finished(out, whole)
+        if done is not None:
+            return done
+        run = _Run(pool, target, out, work / key, engine, selector, method, wanted, taking)
+        job = Job(
+            pool=pool,
+            roles=_roles(selector, pool),
+            work=run.work,
+            selector=selector,
+            sweeper=_sweeper(target, also),
+            sampled=0.0 if "adds-up" in selector.traits else _share(pool, fit_rows),
+            seed=seed,
+            temperature=taking.temperature if taking.how == "gumbel" else None,
+            count_tokens=count_tokens if wanted.kind == "tokens" else None,
+        )
+        begun = time.monotonic()
+        surveyed = run.survey(job)
+        run.fit(job, surveyed, tools)
+        run.score(job, surveyed)
+        found = run.threshold(job, surveyed)
+        weights = run.keep(job, surveyed, found)
+        parts = run.write(job, format, weights, found.taken)
+        manifest = run.manifest(whole, surveyed, found, parts, seed, settings, time.monotonic() - begun)
+        write_json(out / "manifest.json", manifest)
+        shutil.rmtree(work, ignore_errors=True)
+        return Streamed(out, manifest)
+
+
+def _selector(method: str, settings: Mapping[str, Any], tools: Toolbox, taking: Pick) -> Selector:
+    selector = build(METHODS, "selector", method, settings, tools.provided)
+    streams = sorted(name for name, kind in METHODS.items() if not {"of-pool", "whole-domains"} & set(kind.traits))
+    if {"of-pool", "whole-domains"} & set(selector.traits):
+        raise InputError(
+            f"'{method}' scores a row among all others, so it needs the pool in memory",
+            expected=f"a method whose score depends on the row alone: {', '.join(streams)}",
+            fix="name one of them, or select from a sample of the pool",
+        )
+    if taking.how not in ("top", "gumbel") or taking.per is not None or taking.distinct:
+        raise InputError(
+            f"Rows taken by '{taking}' are compared with one another, which needs the pool in memory",
+            expected="top or gumbel, without groups",
+            fix="keep more rows in this way first, then select among them in memory; repetitions go with `acclimate distinct`",
+        )
+    return selector
+
+
+def _roles(selector: Selector, pool: Pool) -> tuple[str, ...]:
+    needs = set(selector.needs)
+    known = pool.columns.used()
+    roles = {"label": "source labels" in needs, "domain": "source domains" in needs}
+    for role, wanted in roles.items():
+        if wanted and role not in known:
+            raise InputError(
+                f"The pool '{pool.name}' has no {role} column that was named or could be guessed",
+                expected=f"source {role}s, which the method needs",
+                fix=f"name it, for example --{role} COLUMN",
+            )
+    return tuple(role for role, wanted in roles.items() if wanted)
+
+
+def _print_of(target: Target) -> str:
+    """A hash of everything of the target that a selection depends on; the sealed labels are not of it."""
+    parts = [target.labelled, target.unlabelled, target.test.inputs, *([target.validation.inputs] if target.validation else [])]
+    return content_hash([part.fingerprint for part in parts])
+
+
+def _sweeper(target: Target, also: Mapping[str, Domain] | None) -> Sweeper | None:
+    sweeper = Sweeper(target, also)
+    return sweeper if len(sweeper) else None
+
+
+def _share(pool: Pool, fit_rows: int) -> float:
+    """The share of rows to fit on, by the mean size of a row at the beginning of the pool's first file; 1 for all."""
+    rows = rows_estimated(pool)
+    return 1.0 if rows <= fit_rows else fit_rows / rows
+
+
+def _key(
+    pool: Pool,
+    target: Target,
+    method: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    also: Mapping[str, Domain],
+    tools: Toolbox,
+    fit_rows: int,
+) -> str:
+    """What everything up to the scores depends on."""
+    shards = [dataclasses.astuple(shard) for shard in pool.shards]
+    columns = dataclasses.astuple(pool.columns)
+    sealed = [_print_of(target), [(name, domain.fingerprint) for name, domain in sorted(also.items())]]
+    settled = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS, default=str).decode()
+    reader = getattr(tools.embed, "fingerprint", "")
+    return content_hash(pool.stamps, shards, columns, pool.on_bad_row, sealed, method, settled, seed, str(reader), fit_rows)
+
+
+@contextlib.contextmanager
+def _folder(out: Path) -> Iterator[Path]:
+    """The folder of unfinished work, while nobody else works there.
+
+    Raises:
+        InputError: ``out`` is a file, holds something that is not a selection, or another process works there.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
+    work = out / ".work"
+    if out.is_dir() and not (out / "manifest.json").exists() and not work.exists() and any(out.iterdir()):
+        raise InputError(f"'{out}' holds other files", expected="an empty or a new folder", fix="name another one")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"'{out}' cannot be written ({error.strerror})", expected="a writable folder", fix="choose another"
+        ) from error
+    lock = filelock.FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise InputError(
+            f"Another process is selecting into '{out}'", expected="one at a time", fix="wait for it, or choose another folder"
+        ) from error
+    try:
+        yield work
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):
+            (out / ".lock").unlink()
+
+
+def _finished(out: Path, whole: str) -> Streamed | None:
+    """What is there already, if it is what was asked for and every part is whole; otherwise it is cleared away."""
+    file = out / "manifest.json"
+    if not file.exists():
+        return None
+    manifest = read_json(file)
+    if manifest.get("key") == whole and all(
+        (out / part["file"]).exists() and file_hash(out / part["file"]) == part["sha256"] for part in manifest["parts"]
+    ):
+        return Streamed(out, manifest)
+    file.unlink()
+    for part in manifest["parts"]:
+        (out / part["file"]).unlink(missing_ok=True)
+    return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Run:
+    """The stages of one job, each of which skips what an earlier start finished."""
+
+    pool: Pool
+    target: Target
+    out: Path
+    work: Path
+    engine: Engine
+    selector: Selector
+    method: str
+    budget: Budget
+    taking: Pick
+
+    def survey(self, job: Job) -> list[Surveyed]:
+        """Every shard read for the first time, in order; the last statistic of a selector that adds up is in ``survey.npz``."""
+        known, statistic = self._saved()
+        missing = [shard for shard in self.pool.shards if shard.number not in known]
+        if missing:
+            saved = time.monotonic()
+            with meter("reading", self.pool.bytes) as advance:
+                advance(sum(_bytes(self.pool, number) for number in known), 0)
+                for _, found in self.engine.run(survey, job, missing):
+                    if found.statistic is not None:
+                        statistic = found.statistic if statistic is None else statistic + found.statistic
+                    known[found.number] = dataclasses.replace(found, statistic=None)
+                    advance(_bytes(self.pool, found.number), found.records)
+                    if time.monotonic() - saved > _SAVE_SECONDS:
+                        self._save(known, statistic)
+                        saved = time.monotonic()
+            self._save(known, statistic)
+        surveyed = [known[shard.number] for shard in self.pool.shards]
+        if not sum(one.usable for one in surveyed):
+            raise InputError(
+                f"Nothing of the pool '{self.pool.name}' can be chosen",
+                expected="at least one usable example",
+                fix="check its rows",
+            )
+        return surveyed
+
+    def _saved(self) -> tuple[dict[int, Surveyed], NDArray[np.int64] | None]:
+        file = self.work / "survey.npz"
+        if not file.exists():
+            return {}, None
+        with np.load(file, allow_pickle=False) as saved:
+            rows = orjson.loads(saved["known"].tobytes())
+            statistic = saved.get("statistic")
+        known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
+        return known, statistic
+
+    def _save(self, known: Mapping[int, Surveyed], statistic: NDArray[np.int64] | None) -> None:
+        rows = [{**dataclasses.asdict(one), "statistic": None} for one in known.values()]
+        arrays = {"known": np.frombuffer(orjson.dumps(rows), np.uint8)} | ({} if statistic is None else {"statistic": statistic})
+        with atomic_path(self.work / "survey.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # arrays by name
+
+    def fit(self, job: Job, surveyed: Sequence[Surveyed], tools: Toolbox) -> None:
+        """Make the selector ready to score."""
+        if not job.sampled:
+            check_needs(METHODS, self.method, _first_rows(self.pool, job), self.target, tools, self.selector)
+            statistic = self._saved()[1]
+            assert statistic is not None
+            cast("AddsUp", self.selector).settle(statistic, self.target)
+            return
+        first = first_rows(self.pool, surveyed)
+        tables = []
+        for shard in self.pool.shards:
+            file = job.place("sample", shard.number, ".parquet")
+            if file.exists():
+                tables.append(_with_ids(pq.read_table(file), shard, first[shard.number], self.pool))
+        sample = Domain(self.pool.name, unify(tables))
+        check_needs(METHODS, self.method, sample, self.target, tools, self.selector)
+        self.selector.fit(sample, self.target)
+
+    def score(self, job: Job, surveyed: Sequence[Surveyed]) -> None:
+        """Every shard scored into a file."""
+        first = first_rows(self.pool, surveyed)
+        items = [
+            ToScore(shard, first[shard.number], one.records, one.digest)
+            for shard, one in zip(self.pool.shards, surveyed, strict=True)
+            if not job.place("scores", shard.number, ".npy").exists() or not self._scored_for(job, shard.number)
+        ]
+        with meter("scoring", self.pool.bytes) as advance:
+            for _, (number, count) in self.engine.run(score, job, items):
+                advance(_bytes(self.pool, number), count)
+
+    def _scored_for(self, job: Job, number: int) -> bool:
+        """Whether a file of scores holds what this budget and this way of taking rows need."""
+        rows = 1 + (job.temperature is not None) + (job.count_tokens is not None)
+        return len(np.load(job.place("scores", number, ".npy"), mmap_mode="r", allow_pickle=False)) == rows
+
+    def threshold(self, job: Job, surveyed: Sequence[Surveyed]) -> Threshold:
+        """From which score on rows are kept; at least one row is."""
+        numbers = [shard.number for shard in self.pool.shards]
+        limit = self.budget.limit(sum(one.usable for one in surveyed))
+        found = find_threshold(lambda number: load_scores(job, number), numbers, limit)
+        if found is None:  # of a budget of tokens, which the best row alone exceeds
+            found = find_threshold(lambda number: (load_scores(job, number)[0], _ones(job, number)), numbers, 1)
+        assert found is not None
+        return found
+
+    def keep(self, job: Job, surveyed: Sequence[Surveyed], found: Threshold) -> float:
+        """The chosen rows of every shard written apart; gives the sum of their weights."""
+        first = first_rows(self.pool, surveyed)
+        stamp = job.work / "kept" / "threshold.json"
+        wanted = [found.score, found.ties]
+        if stamp.exists() and read_json(stamp) != wanted:
+            shutil.rmtree(stamp.parent)
+        write_json(stamp, wanted)
+        items = []
+        for shard, ties_before, ranks in self._ranked(job, found):
+            if len(ranks):
+                items.append(ToKeep(shard, first[shard.number], found, ties_before, ranks))
+        missing = [item for item in items if not job.place("kept", item.shard.number, ".parquet").exists()]
+        with meter("keeping", found.taken) as advance:
+            for place, _ in self.engine.run(keep, job, missing):
+                advance(len(missing[place].ranks), len(missing[place].ranks))
+        files = [job.place("kept", item.shard.number, ".parquet") for item in items]
+        return float(sum(np.asarray(pq.read_table(file, columns=["weight"]).column(0)).sum() for file in files))
+
+    def _ranked(self, job: Job, found: Threshold) -> Iterator[tuple[Shard, int, Integers]]:
+        """Every shard with the ties before it and the rank of each record that it keeps, 1 for the best; of equals the first."""
+        kept, ties, counts, before = [], 0, [], []
+        for shard in self.pool.shards:
+            scores = load_scores(job, shard.number)[0]
+            kept.append(scores[chosen(scores, found, ties)])
+            before.append(ties)
+            counts.append(len(kept[-1]))
+            ties += int((scores == found.score).sum())
+        order = np.argsort(-np.concatenate(kept), kind="stable")
+        ranks = np.empty(len(order), np.int64)
+        ranks[order] = np.arange(1, len(order) + 1)
+        ends = np.cumsum(counts)
+        for shard, tied, end, count in zip(self.pool.shards, before, ends.tolist(), counts, strict=True):
+            yield shard, tied, ranks[end - count : end]
+
+    def write(self, job: Job, format: str, weights: float, taken: int) -> list[dict[str, Any]]:  # noqa: A002
+        """The result in parts, in order of the pool, and what was removed."""
+        files = sorted((job.work / "kept").glob("*.parquet"))
+        schema = unify([pq.read_schema(file).empty_table() for file in files]).schema
+        groups: list[list[int]] = [[]]
+        held = 0
+        for file in files:
+            groups[-1].append(int(file.stem))
+            held += sum(pq.read_metadata(file).row_group(k).total_byte_size for k in range(pq.read_metadata(file).num_row_groups))
+            if held >= PART_BYTES:
+                groups.append([])
+                held = 0
+        groups = [group for group in groups if group]
+        items = [
+            ToWrite(tuple(group), self.out / f"part-{number:05d}.{format}", schema, weights / taken)
+            for number, group in enumerate(groups)
+        ]
+        split_suffix(items[0].path)
+        written = dict(result for _, result in self.engine.run(write_part, job, items))
+        removed = sorted((job.work / "removed").glob("*.parquet"))
+        if removed:
+            with atomic_path(self.out / "removed.parquet") as temporary:
+                pq.write_table(pa.concat_tables([pq.read_table(file) for file in removed]), temporary, compression="zstd")
+        return [{"file": item.path.name, "rows": written[item.path.name], "sha256": file_hash(item.path)} for item in items]
+
+    def manifest(
+        self,
+        key: str,
+        surveyed: Sequence[Surveyed],
+        found: Threshold,
+        parts: list[dict[str, Any]],
+        seed: int,
+        settings: Mapping[str, Any],
+        seconds: float,
+    ) -> dict[str, Any]:
+        """What the folder holds, and of what it was made."""
+        from importlib.metadata import version
+
+        usable = sum(one.usable for one in surveyed)
+        bad = sum(one.bad[1] for one in surveyed)
+        notes = list(self.pool.notes)
+        if bad:
+            reasons = [reason for one in surveyed for reason in one.bad[0]][:5]
+            notes.append(f"{bad} bad rows were skipped: {'; '.join(reasons)}")
+        limit = self.budget.limit(usable)
+        if found.taken == usable and found.spent < limit:
+            unit = f"{found.spent:.0f} tokens" if self.budget.kind == "tokens" else "examples"
+            notes.append(f"the budget of {self.budget} is more than the pool: all {usable} {unit} are kept")
+        if found.spent > limit:
+            notes.append(f"the best example alone costs more than the budget of {self.budget}; it is kept")
+        digests = {one.number: one.digest for one in surveyed}
+        return {
+            "key": key,
+            "acclimate": version("acclimate"),
+            "method": self.method,
+            "settings": {
+                name: value if isinstance(value, (int, float, str, bool)) else str(value) for name, value in settings.items()
+            },
+            "budget": str(self.budget),
+            "pick": str(self.taking),
+            "seed": seed,
+            "target": {"name": self.target.name, "fingerprint": _print_of(self.target)},
+            "pool": [
+                {"file": file, "bytes": size, "shards": [digests[s.number] for s in self.pool.shards if s.file == file]}
+                for file, size in self.pool.sizes
+            ],
+            "records": sum(one.records for one in surveyed),
+            "bad_rows": bad,
+            "removed": sum(one.removed for one in surveyed),
+            "usable": usable,
+            "kept": found.taken,
+            "threshold": found.score,
+            "parts": parts,
+            "notes": notes,
+            "seconds": round(seconds, 3),
+            "engine": f"{self.engine.name}, {self.engine.workers} workers",
+        }
+
+
+def first_rows(pool: Pool, surveyed: Sequence[Surveyed]) -> dict[int, int]:
+    """How many records of its file come before each shard."""
+    first: dict[int, int] = {}
+    before: dict[str, int] = {}
+    for shard, one in zip(pool.shards, surveyed, strict=True):
+        first[shard.number] = before.get(shard.file, 0)
+        before[shard.file] = first[shard.number] + one.records
+    return first
+
+
+def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.Table:
+    """A sample's rows with the ids that they have in the whole."""
+    positions = np.asarray(table.column("\0position"))
+    table = table.drop_columns(["\0position"])
+    if pool.columns.id is not None:
+        return table
+    ids = pa.array([f"{shard.prefix}:{first_row + position}" for position in positions.tolist()], pa.string())
+    return table.set_column(table.schema.get_field_index("id"), "id", ids)
+
+
+def _first_rows(pool: Pool, job: Job) -> Domain:
+    """A block of the pool, for checks of what a method needs."""
+    from acclimate.data.bad_rows import BadRows
+    from acclimate.data.blocks import Reading, Wanted, blocks
+
+    for shard in pool.shards:
+        for block in blocks(shard, Wanted.of(pool, job.roles), Reading(BadRows(pool.on_bad_row))):
+            if len(block.domain):
+                return block.domain
+    return Domain(pool.name, pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}))
+
+
+def _bytes(pool: Pool, number: int) -> int:
+    """About how many bytes of the pool a shard is."""
+    shard = pool.shards[number]
+    if shard.kind != "parquet":
+        return shard.stop - shard.start
+    same = [one for one in pool.shards if one.file == shard.file]
+    return dict(pool.sizes)[shard.file] // len(same)
+
+
+def _ones(job: Job, number: int) -> NDArray[np.float64]:
+    return np.ones(len(load_scores(job, number)[0]))
