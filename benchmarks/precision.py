@@ -64,7 +64,7 @@ def _ratio_scores(terms: csr_matrix, target: Rows, pool: Rows, estimate: RatioEs
 def dsir_scores(counts: csr_matrix, target: Rows, pool: Rows) -> NDArray[np.float64]:
     """The score of :class:`Dsir` at its defaults."""
     bags = [np.asarray(counts[rows].sum(axis=0), dtype=np.float64).ravel() for rows in (target, pool)]
-    ratio = log_ratio(*bags, Dsir().target_share)
+    ratio = log_ratio(*(bag / bag.sum() for bag in bags), Dsir().target_share)
     sums, sizes = np.asarray(counts[pool] @ ratio, dtype=np.float64), np.asarray(counts[pool].sum(axis=1), dtype=np.int64).ravel()
     return mean_log_ratio(sums, sizes, Dsir().shrink)
 

@@ -426,24 +426,23 @@ def _chosen_lines(shard: Shard, positions: Integers) -> Iterator[bytes]:
         record += len(starts)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _filled_lines(block: Bytes) -> Any:  # pragma: no cover - compiled
+def _filled_lines(block: Bytes) -> tuple[Integers, Integers]:
     """Where each line that is not blank begins and ends."""
-    count = 0
-    for byte in block:
-        count += byte == 10
-    starts, stops = np.empty(count, np.int64), np.empty(count, np.int64)
-    kept, start, filled = 0, 0, False
-    for place in range(len(block)):
-        byte = block[place]
-        if byte == 10:
-            if filled:
-                starts[kept], stops[kept] = start, place
-                kept += 1
-            start, filled = place + 1, False
-        elif not (byte == 32 or byte == 9 or byte == 13):
-            filled = True
-    return starts[:kept].copy(), stops[:kept].copy()
+    stops = np.flatnonzero(block == _NEWLINE)
+    starts = np.concatenate([[0], stops[:-1] + 1])
+    filled = _are_filled(block, starts, stops)
+    return starts[filled], stops[filled]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _are_filled(block: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_]:  # pragma: no cover - compiled
+    filled = np.zeros(len(starts), np.bool_)
+    for row in range(len(starts)):
+        for byte in block[starts[row] : stops[row]]:
+            if not (byte == 32 or byte == 9 or byte == 13):
+                filled[row] = True
+                break
+    return filled
 
 
 # Strings

@@ -121,15 +121,15 @@ class AddsUp(Selector, Protocol):
     ``fit(source, target)`` is the same as ``begin``, ``survey`` of the source, ``settle``; statistics of disjoint parts are added.
     """
 
-    def begin(self) -> NDArray[np.int64]:
-        """The statistic of no example."""
+    def begin(self) -> NDArray[Any]:
+        """The statistic of no example: whole numbers."""
         ...
 
-    def survey(self, batch: Domain, statistic: NDArray[np.int64]) -> None:
+    def survey(self, batch: Domain, statistic: NDArray[Any]) -> None:
         """Add a part of the source to the statistic, in place."""
         ...
 
-    def settle(self, statistic: NDArray[np.int64], target: Target) -> Self:
+    def settle(self, statistic: NDArray[Any], target: Target) -> Self:
         """Finish fitting with the statistic of the whole source."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from acclimate.select.random import uniform
 #: Added to both probabilities, as in the authors' code.
 _EPSILON = 1e-8
 _ORDERS = (1, 2)
+#: Buckets weighed at once, so that temporary arrays stay small beside the result.
+_CHUNK = 1 << 16
 #: n-grams named as the reason for a score.
 _SHOWN = 3
 
@@ -29,13 +31,11 @@ def log_ratio(target: NDArray[np.float64], pool: NDArray[np.float64], share: flo
     happens not to contain costs at most ``log(1 - share)``. With ``share=1`` this is the paper's estimate.
 
     Args:
-        target: counts, ``(b,)``.
-        pool: counts, ``(b,)``.
+        target: proportions, ``(b,)``.
+        pool: proportions, ``(b,)``.
         share: weight of the target's own proportions, in (0, 1].
     """
-    in_target, in_pool = target / max(target.sum(), 1.0), pool / max(pool.sum(), 1.0)
-    mixed = share * in_target + (1 - share) * in_pool
-    return np.asarray(np.log(mixed + _EPSILON) - np.log(in_pool + _EPSILON))
+    return np.asarray(np.log(share * target + (1 - share) * pool + _EPSILON) - np.log(pool + _EPSILON))
 
 
 def mean_log_ratio(sums: NDArray[np.float64], sizes: NDArray[np.int64], shrink: float) -> NDArray[np.float64]:
@@ -107,18 +107,22 @@ class Dsir:
         self.survey(source, statistic)
         return self.settle(statistic, target)
 
-    def begin(self) -> NDArray[np.int64]:
+    def begin(self) -> NDArray[np.uint32]:
         """The counts of no text, ``(b,)``."""
-        return np.zeros(self.hashing.buckets, np.int64)
+        return np.zeros(self.hashing.buckets, np.uint32)
 
-    def survey(self, batch: Domain, statistic: NDArray[np.int64]) -> None:
+    def survey(self, batch: Domain, statistic: NDArray[np.uint32]) -> None:
         """Add the n-grams of some texts of the pool."""
-        statistic += self.hashing.count(self._encoded(batch))
+        self.hashing.count(self._encoded(batch), statistic)
 
-    def settle(self, statistic: NDArray[np.int64], target: Target) -> Self:
+    def settle(self, statistic: NDArray[Any], target: Target) -> Self:
         """Weigh the pool's counts against the target's."""
-        own = self.hashing.count(self._encoded(target.inputs)).astype(np.float64)
-        self._ratio = log_ratio(own, statistic.astype(np.float64), self.target_share).astype(np.float32)
+        own = self.hashing.count(self._encoded(target.inputs))
+        sizes = max(float(own.sum(dtype=np.int64)), 1.0), max(float(statistic.sum(dtype=np.int64)), 1.0)
+        self._ratio = np.empty(len(own), np.float32)
+        for start in range(0, len(own), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            self._ratio[part] = log_ratio(own[part] / sizes[0], statistic[part] / sizes[1], self.target_share)
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:

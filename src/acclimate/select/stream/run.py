@@ -311,7 +311,7 @@ class _Run:
                 advance(sum(_bytes(self.pool, number) for number in known), 0)
                 for _, found in self.engine.run(survey, job, missing):
                     if found.statistic is not None:
-                        statistic = found.statistic if statistic is None else statistic + found.statistic
+                        statistic = found.statistic.astype(np.int64) if statistic is None else statistic + found.statistic
                     known[found.number] = dataclasses.replace(found, statistic=None)
                     advance(_bytes(self.pool, found.number), found.records)
                     if time.monotonic() - saved > _SAVE_SECONDS:
