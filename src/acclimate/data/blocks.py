@@ -20,11 +20,12 @@ from acclimate.data.bad_rows import BadRows, Place
 from acclimate.data.canonical import canonical_table
 from acclimate.data.columns import Columns
 from acclimate.data.domain import Domain, unify
-from acclimate.data.json_columns import BLANK, PADDING, READ, scan
+from acclimate.data.json_columns import BLANK, READ, scan
 from acclimate.data.read import checked_start, delimiter_of, header_names, line_object, record_problem, records_of, table_of
 from acclimate.data.shards import SEPARATORS, Pool, Ranged, Shard, chunks_of, lines_before, opened, parquet_of
 from acclimate.data.streams import decompressed
 from acclimate.data.utf8 import are_ascii, are_valid
+from acclimate.data.wide import PADDING
 from acclimate.errors import InputError
 
 Bytes = NDArray[np.uint8]
@@ -495,7 +496,8 @@ def _gathered(data: Bytes, starts: Integers, stops: Integers) -> Any:  # pragma:
     offsets = np.zeros(len(starts) + 1, np.int32)
     for row in range(len(starts)):
         offsets[row + 1] = offsets[row] + stops[row] - starts[row]
-    joined = np.empty(offsets[-1], np.uint8)
+    joined = np.empty(offsets[-1] + PADDING, np.uint8)
+    joined[offsets[-1] :] = 0
     for row in range(len(starts)):
         joined[offsets[row] : offsets[row + 1]] = data[starts[row] : stops[row]]
     return offsets, joined

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from acclimate.data.wide import lowest, string_stops
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -23,8 +24,6 @@ Integers = NDArray[np.int64]
 #: What became of a line.
 BLANK, READ, UNSURE = 0, 1, 2
 _QUOTE, _BACKSLASH, _NEWLINE = 34, 92, 10
-#: Bytes that have to follow a block: strings are searched 64 bytes at a time.
-PADDING = 64
 #: What the letter after a backslash stands for; 0 for nothing.
 _ESCAPED = np.zeros(256, np.uint8)
 for _letter, _meaning in zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True):
@@ -57,7 +56,7 @@ def scan(block: Bytes, length: int, names: Sequence[str]) -> Scanned:
     here), and such a line is no JSON any more. All other lines are left as they are.
 
     Args:
-        block: its first ``length`` bytes are whole lines, the last one a newline; :data:`PADDING` bytes follow. Written to.
+        block: its first ``length`` bytes are whole lines, the last one a newline; :data:`.wide.PADDING` bytes follow. Written to.
         length: see there.
         names: of the wanted values.
 
@@ -74,38 +73,6 @@ def scan(block: Bytes, length: int, names: Sequence[str]) -> Scanned:
     starts, stops = np.full((len(names), lines), -1, np.int64), np.full((len(names), lines), -1, np.int64)
     _scan(block, joined, bounds, ends, status, starts, stops)
     return Scanned(ends, status, starts, stops)
-
-
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
-def _stops_ahead(typing: Any, block: Any, place: Any) -> Any:  # noqa: ARG001 - the signature that numba asks for
-    """Which of the 64 bytes at ``place`` may end a string, the first one in the lowest bit; numba cannot say this, LLVM can."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        from llvmlite import ir
-
-        kind = ir.VectorType(ir.IntType(8), 64)
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        read = builder.load(builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.PointerType(kind)))
-        read.align = 1
-        control, quote, backslash = (ir.Constant(kind, [value] * 64) for value in (32, _QUOTE, _BACKSLASH))
-        found = builder.icmp_unsigned("<", read, control)
-        for sign in (quote, backslash):
-            found = builder.or_(found, builder.icmp_unsigned("==", read, sign))
-        return builder.bitcast(found, ir.IntType(64))
-
-    return types.uint64(block, types.uint64), code
-
-
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
-def _lowest(typing: Any, bits: Any) -> Any:  # noqa: ARG001 - the signature that numba asks for
-    """The number of the lowest bit that is set."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        from llvmlite import ir
-
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), code
 
 
 _compiled = njit(cache=True, nogil=True)
@@ -125,11 +92,11 @@ def _string_end(block: Bytes, place: int) -> Any:  # pragma: no cover - compiled
     escaped = False
     at = np.uint64(place)
     while True:
-        ahead = _stops_ahead(block, at)
+        ahead = string_stops(block, at)
         if ahead == 0:
             at += np.uint64(64)
             continue
-        at += _lowest(ahead)
+        at += lowest(ahead)
         byte = block[at]
         if byte == _QUOTE:
             return np.int64(at), escaped

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from acclimate.engine.storage import content_hash, read_json
 from acclimate.errors import InputError
 from acclimate.features.adam import plain_name
-from acclimate.features.ngrams import fnv1a
-from acclimate.features.sketch import Blocks
+from acclimate.features.sketch import Blocks, fnv1a
 
 #: The layers of attention, under the names that Llama, Qwen, Mistral, Gemma and their kin give them.
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")

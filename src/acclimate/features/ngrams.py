@@ -2,9 +2,9 @@
 
 The hash is public and fixed, so that the same text gives the same columns on every machine, in every process and release:
 
-- a word is hashed by FNV-1a, 64 bits, over its UTF-8 bytes (Fowler, Noll & Vo, http://www.isthe.com/chongo/tech/comp/fnv/);
-- an n-gram ``w1 ... wn`` by ``state = mix(salt)``, then ``state = mix(state + fnv1a(w))`` for each word in order, where ``mix``
-  is the finaliser of SplitMix64 (Steele, Lea & Flood 2014) and sums wrap at 64 bits;
+- a word ``w`` is hashed by ``h = 0x9E3779B97F4A7C15``, then ``h = mix(h xor chunk)`` for every eight of its UTF-8 bytes, read as a
+  little-endian number, the last ones filled up with zeros; ``mix`` is the finaliser of SplitMix64 (Steele, Lea & Flood 2014);
+- an n-gram ``w1 ... wn`` by ``state = mix(salt)``, then ``state = mix(state + h(w))`` for each word in order; sums wrap at 64 bits;
 - its bucket is ``state mod buckets``.
 
 The work is done by :mod:`acclimate.features.word_kernels`.
@@ -15,16 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from acclimate.errors import InputError
 from acclimate.features.word_kernels import Hashing, encode
-
-Hashes = NDArray[np.uint64]
-
-_MASK = (1 << 64) - 1
-_FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
 def hash_ngrams(texts: Sequence[str], *, buckets: int = 2**20, orders: Sequence[int] = (1, 2), salt: int = 0) -> csr_matrix:
@@ -59,22 +53,3 @@ def check_settings(buckets: int, orders: Sequence[int]) -> None:
         raise InputError(
             f"Orders {list(orders)} of hashed n-grams", expected="one or more lengths of at least 1", fix="use orders (1, 2)"
         )
-
-
-def fnv1a(word: str) -> int:
-    """FNV-1a, 64 bits, over the UTF-8 bytes of a word.
-
-    >>> hex(fnv1a("a"))
-    '0xaf63dc4c8601ec8c'
-    """
-    state = _FNV_OFFSET
-    for byte in word.encode("utf-8", "surrogatepass"):
-        state = (state ^ byte) * _FNV_PRIME & _MASK
-    return state
-
-
-def mix(state: Hashes) -> Hashes:
-    """The finaliser of SplitMix64: a bijection of 64 bits in which every input bit moves every output bit."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

@@ -4,7 +4,7 @@ Every component is added, with a sign, to one of ``dim`` cells; cell and sign co
 on different machines, by different processes and in different releases can be compared:
 
 - a vector consists of named blocks (the parameters of a model); component ``i`` of the block ``name`` has the hash
-  ``mix(mix(mix(salt) + fnv1a(name)) + i)``, see :mod:`acclimate.features.ngrams`;
+  ``mix(mix(mix(salt) + fnv1a(name)) + i)``, see :func:`fnv1a` and :func:`mix`;
 - its cell is the hash modulo ``dim``, its sign the hash's top bit.
 
 Charikar, Chen & Farach-Colton 2002; as a projection of features, Weinberger et al. 2009, "Feature hashing": the inner product of
@@ -21,12 +21,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.errors import InputError
-from acclimate.features.ngrams import fnv1a, mix
 
 #: Named blocks of a vector, in order, with their sizes.
 Blocks = Sequence[tuple[str, int]]
 
 _TOP_BIT = np.uint64(63)
+_MASK = (1 << 64) - 1
+_FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
 class CountSketch:
@@ -74,3 +75,22 @@ def _add(vectors: NDArray[np.float32], cells: NDArray[np.int32], signs: NDArray[
         vector, sketch = vectors[row], sketches[row]
         for position in range(vector.shape[0]):
             sketch[cells[position]] += signs[position] * vector[position]
+
+
+def fnv1a(word: str) -> int:
+    """FNV-1a, 64 bits, over the UTF-8 bytes of a name (Fowler, Noll & Vo, http://www.isthe.com/chongo/tech/comp/fnv/).
+
+    >>> hex(fnv1a("a"))
+    '0xaf63dc4c8601ec8c'
+    """
+    state = _FNV_OFFSET
+    for byte in word.encode("utf-8", "surrogatepass"):
+        state = (state ^ byte) * _FNV_PRIME & _MASK
+    return state
+
+
+def mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64: a bijection of 64 bits in which every input bit moves every output bit."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

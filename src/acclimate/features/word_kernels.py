@@ -16,11 +16,11 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.data.utf8 import are_ascii
+from acclimate.data.wide import PADDING, eight, high_product, lowest, padded, word_signs
 from acclimate.features.tokenize import CJK, fold, mark_class
 
 Bytes = NDArray[np.uint8]
@@ -30,7 +30,9 @@ Hashes = NDArray[np.uint64]
 Rule = Literal["words", "runs"]
 
 _LETTER, _DIGIT, _JOINT, _POINT, _MARK, _CJK, _WORD, _SPACE = (1 << bit for bit in range(8))
-_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+#: What the hash of a word begins with: the fractional part of the golden ratio.
+_SEED = np.uint64(0x9E3779B97F4A7C15)
+_ONE, _EIGHT, _LAST, _WINDOW = np.uint64(1), np.uint64(8), np.uint64(63), np.uint64(64)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Encoded:
     """``n`` texts ready for the kernels.
 
     Attributes:
-        data: bytes in which the texts stand, as UTF-8; those not in ASCII are folded.
+        data: bytes in which the texts stand, as UTF-8, and padding; those not in ASCII are folded.
         starts, stops: ``(n,)`` where each of them begins and ends.
         plain: ``(n,)`` whether a text is ASCII throughout.
     """
@@ -61,7 +63,7 @@ class Encoded:
         """Texts where they stand in a buffer of bytes; only those that are not ASCII are copied."""
         plain = are_ascii(data, starts, stops)
         if plain.all():
-            return cls(data, starts, stops, plain)
+            return cls(padded(data, int(stops.max(initial=0))), starts, stops, plain)
         change: Callable[[str], str] = fold if rule == "words" else str.lower
         rows = np.flatnonzero(~plain)
         folded = [
@@ -71,7 +73,8 @@ class Encoded:
         bounds = len(data) + np.cumsum([0, *map(len, folded)])
         starts, stops = starts.copy(), stops.copy()
         starts[rows], stops[rows] = bounds[:-1], bounds[1:]
-        return cls(np.concatenate([data, np.frombuffer(b"".join(folded), np.uint8)]), starts, stops, plain)
+        joined = np.frombuffer(b"".join([*folded, bytes(PADDING)]), np.uint8)
+        return cls(np.concatenate([data, joined]), starts, stops, plain)
 
 
 def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "words") -> Encoded:
@@ -183,12 +186,6 @@ class Divisor:
         return cls((np.uint64(number), np.uint64(multiplier), np.uint64(bits - 1)))
 
 
-#: Of each ASCII byte its lower case where it belongs to a word, 0 where it separates words, ``_ASK`` where its neighbours decide.
-_ASK = 255
-_LOWERED = np.array(
-    [ord(chr(c).lower()) if chr(c).isalnum() and c < 128 else _ASK * (chr(c) in "',.") for c in range(256)], np.uint8
-)
-
 _RUNS = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -224,20 +221,6 @@ def _classes_of(alphabet: str, size: int) -> Bytes:
     return table
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
-def _high_product(typing: Any, left: Any, right: Any) -> Any:  # noqa: ARG001 - the signature that numba asks for
-    """The upper 64 bits of a product of two 64-bit numbers; numba has no wider integers, LLVM has."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        from llvmlite import ir
-
-        wide = ir.IntType(128)
-        product = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), code
-
-
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
 def _mix(state: Any) -> Any:  # pragma: no cover - compiled
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -246,38 +229,65 @@ def _mix(state: Any) -> Any:  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
-def _joining(data: Bytes, place: int, start: int, stop: int) -> Any:  # pragma: no cover - compiled
-    """The apostrophe, point or comma at ``place`` where it stands inside a word; 0 where it separates."""
-    if place == start or place + 1 >= stop:
-        return np.uint8(0)
-    before, after = _LOWERED[data[place - 1]], _LOWERED[data[place + 1]]
-    if before == 0 or before == _ASK or after == 0 or after == _ASK:
-        return np.uint8(0)
-    if data[place] == 39 or (before <= 57 and after <= 57):  # an apostrophe, or a digit on either side
-        return data[place]
-    return np.uint8(0)
+def _word_hash(data: Bytes, start: Any, stop: Any, plain: bool) -> Any:  # pragma: no cover - compiled
+    """The hash of the word between two places, lower-cased where it is ASCII (others are folded already)."""
+    state = _SEED
+    left = stop - start
+    while True:
+        chunk = eight(data, start)
+        if left < _EIGHT:
+            chunk &= (_ONE << (left << np.uint64(3))) - _ONE
+        if plain:  # bit 5 into every byte from A to Z: adding tells them, since no byte of ASCII carries into the next one
+            capital = (chunk + np.uint64(0x3F3F3F3F3F3F3F3F)) & ~(chunk + np.uint64(0x2525252525252525))
+            chunk |= (capital & np.uint64(0x8080808080808080)) >> np.uint64(2)
+        state = _mix(state ^ chunk)
+        if left <= _EIGHT:
+            return state
+        start += _EIGHT
+        left -= _EIGHT
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _plain_words(data: Bytes, start: int, stop: int, words: Hashes) -> Any:  # pragma: no cover - compiled
-    """Hashes of the words of an ASCII text; gives their number.
+def _plain_spans(data: Bytes, start: int, stop: int, begins: Hashes, ends: Hashes) -> Any:  # pragma: no cover - compiled
+    """Where the words of an ASCII text begin and end; gives their number.
 
-    Without branches, but for the rare signs that may stand inside a word: words are so short that guessing wrongly where each
-    ends costs more than all else.
+    64 bytes at a time, without a branch for each byte: words are so short that guessing wrongly where each ends costs more than all
+    else. A sign inside a word is told by its neighbours, so the masks of three windows meet at their borders.
     """
-    count = inside = np.int64(0)
-    state = _FNV_OFFSET
-    for place in range(start, stop):
-        lowered = _LOWERED[data[place]]
-        if lowered == _ASK:
-            lowered = _joining(data, place, start, stop)
-        belongs = np.int64(lowered != 0)
-        mask = np.uint64(0) - np.uint64(belongs)
-        count += inside & (1 - belongs)
-        state = (((state ^ np.uint64(lowered)) * _FNV_PRIME) & mask) | (_FNV_OFFSET & ~mask)
-        words[np.uint64(count)] = state  # the last store before a word's end is its hash
-        inside = belongs
-    return count + inside
+    begun = ended = np.uint64(0)
+    inside = letter_before = digit_before = np.uint64(0)
+    place, end = np.uint64(start), np.uint64(stop)
+    if place >= end:
+        return np.int64(0)
+    letters, digits, quotes, points = word_signs(data, place)
+    while place < end:
+        left = end - place
+        if left < _WINDOW:
+            within = (_ONE << left) - _ONE
+            letters, digits, quotes, points = letters & within, digits & within, quotes & within, points & within
+        next_letters = next_digits = next_quotes = next_points = np.uint64(0)
+        if left > _WINDOW:
+            next_letters, next_digits, next_quotes, next_points = word_signs(data, place + _WINDOW)
+        after_letter, after_digit = (letters << _ONE) | letter_before, (digits << _ONE) | digit_before
+        before_letter = (letters >> _ONE) | (next_letters << _LAST)
+        before_digit = (digits >> _ONE) | (next_digits << _LAST)
+        belongs = letters | (quotes & after_letter & before_letter) | (points & after_digit & before_digit)
+        shifted = (belongs << _ONE) | inside
+        first, over = belongs & ~shifted, ~belongs & shifted
+        while first != 0:
+            begins[begun] = place + lowest(first)
+            begun += _ONE
+            first &= first - _ONE
+        while over != 0:
+            ends[ended] = place + lowest(over)
+            ended += _ONE
+            over &= over - _ONE
+        inside, letter_before, digit_before = belongs >> _LAST, letters >> _LAST, digits >> _LAST
+        letters, digits, quotes, points = next_letters, next_digits, next_quotes, next_points
+        place += _WINDOW
+    if ended < begun:
+        ends[ended] = end
+    return np.int64(begun)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -340,16 +350,6 @@ def _run_end(data: Bytes, place: int, stop: int, classes: Bytes) -> Any:  # prag
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _hashed(data: Bytes, start: int, stop: int, plain: bool) -> Any:  # pragma: no cover - compiled
-    """FNV-1a of some bytes, lower-cased where they are ASCII throughout (others are folded already)."""
-    state = _FNV_OFFSET
-    for byte in data[start:stop]:
-        lower = byte + np.uint8(32) if plain and 65 <= byte <= 90 else byte
-        state = (state ^ np.uint64(lower)) * _FNV_PRIME
-    return state
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _spans(
     data: Bytes, start: int, stop: int, classes: Bytes, by_words: bool, plain: bool, words: Hashes, spans: Any
 ) -> Any:  # pragma: no cover - compiled
@@ -361,7 +361,7 @@ def _spans(
         if end == place:
             place += _character(data, place, stop)[1]
             continue
-        words[count] = _hashed(data, place, end, plain)
+        words[count] = _word_hash(data, np.uint64(place), np.uint64(end), plain)
         if len(spans):
             spans[count, 0], spans[count, 1] = place, end
         count += 1
@@ -394,7 +394,7 @@ def _buckets(
         else:
             for place in range(size):
                 state = states[place]
-                high = _high_product(multiplier, state)
+                high = high_product(multiplier, state)
                 quotient = (high + ((state - high) >> np.uint64(1))) >> shift
                 found[total + place] = np.uint32(state - quotient * number)
         total += size
@@ -413,9 +413,14 @@ def _longest(starts: Integers, stops: Integers) -> Any:  # pragma: no cover - co
 def _words(
     data: Bytes, start: int, stop: int, classes: Bytes, by_words: bool, plain: bool, words: Hashes, spans: Any
 ) -> Any:  # pragma: no cover - compiled
-    if plain and by_words:
-        return _plain_words(data, start, stop, words)
-    return _spans(data, start, stop, classes, by_words, plain, words, spans)
+    """Hashes of the words of a text; gives their number. ``spans`` is room for their places."""
+    if not (plain and by_words):
+        return _spans(data, start, stop, classes, by_words, plain, words, np.empty((0, 2), np.int64))
+    begins, ends = spans
+    count = _plain_spans(data, start, stop, begins, ends)
+    for word in range(count):
+        words[word] = _word_hash(data, begins[word], ends[word], True)
+    return count
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -433,9 +438,9 @@ def _count(
 ) -> None:  # pragma: no cover - compiled
     longest = _longest(starts, stops) + 1
     words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
     for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
         for place in range(_buckets(words, count, wanted, salt, divisor, states, found)):
             table[found[place]] += np.uint32(1)
 
@@ -457,9 +462,9 @@ def _sum(
 ) -> None:  # pragma: no cover - compiled
     longest = _longest(starts, stops) + 1
     words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
     for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
         total = _buckets(words, count, wanted, salt, divisor, states, found)
         even = odd = 0.0  # two running sums: an addition need not wait for the one before it
         for place in range(0, total - 1, 2):
@@ -485,11 +490,11 @@ def _rows(
 ) -> Any:  # pragma: no cover - compiled
     longest = _longest(starts, stops) + 1
     words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, none = np.empty(longest * wanted.sum(), np.uint32), np.empty((0, 2), np.int64)
+    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
     kept = np.empty(max(16, len(data) // 3), np.int32)
     filled = 0
     for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, none)
+        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
         total = _buckets(words, count, wanted, salt, divisor, states, found)
         if filled + total > len(kept):
             larger = np.empty(2 * (filled + total), np.int32)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acclimate.data.json_columns import BLANK, PADDING, READ, UNSURE, scan
+from acclimate.data.json_columns import BLANK, READ, UNSURE, scan
 from acclimate.data.utf8 import are_ascii, are_valid
+from acclimate.data.wide import PADDING
 
 NAMES = ("text", "id")
 SIGNS = 'ab"\\\n\t/é中\U0001f600\x01{}[],:'

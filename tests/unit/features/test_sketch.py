@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from acclimate.errors import InputError
-from acclimate.features.ngrams import fnv1a
-from acclimate.features.sketch import CountSketch
+from acclimate.features.sketch import CountSketch, fnv1a
 
 MASK = 2**64 - 1
 

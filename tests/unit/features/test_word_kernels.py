@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acclimate.features.ngrams import fnv1a
 from acclimate.features.tokenize import words
 from acclimate.features.word_kernels import Encoded, Hashing, Rule, encode
 
@@ -28,6 +27,13 @@ def mixed(z: int) -> int:
     return z ^ (z >> 31)
 
 
+def hashed(word: str) -> int:
+    data, state = word.encode("utf-8", "surrogatepass"), 0x9E3779B97F4A7C15
+    for place in range(0, len(data), 8):
+        state = mixed(state ^ int.from_bytes(data[place : place + 8], "little"))
+    return state
+
+
 def split(text: str, rule: Rule) -> list[str]:
     return words(text) if rule == "words" else re.findall(r"\w+|[^\w\s]+", text.lower())
 
@@ -40,7 +46,7 @@ def buckets_of(text: str, hashing: Hashing) -> list[int]:
         for start in range(len(document) - order + 1):
             state = mixed(hashing.salt % M)
             for word in document[start : start + order]:
-                state = mixed((state + fnv1a(word)) % M)
+                state = mixed((state + hashed(word)) % M)
             found.append(state % hashing.buckets)
     return found
 
