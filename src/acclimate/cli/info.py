@@ -43,7 +43,7 @@ def methods(
 
 def _cards() -> list[dict[str, Any]]:
     from acclimate.augment import METHODS as EXPANDERS
-    from acclimate.augment import MIXERS
+    from acclimate.augment import ONLINE
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
@@ -51,8 +51,8 @@ def _cards() -> list[dict[str, Any]]:
     families: dict[str, dict[str, Any]] = {
         "gap": GAPS,
         "select": SELECTORS,
-        "augment": {**EXPANDERS, **MIXERS},
-        "tune": {name: method for name, method in OBJECTIVES.items() if name not in MIXERS},
+        "augment": {**EXPANDERS, **ONLINE},
+        "tune": {name: method for name, method in OBJECTIVES.items() if name not in ONLINE},
     }
     return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
 
