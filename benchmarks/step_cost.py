@@ -68,6 +68,7 @@ class Steps:
         self._trainer.create_optimizer_and_scheduler(count)
         self._model = self._trainer.accelerator.prepare(self._trainer.model)
         self._trainer.optimizer = self._trainer.accelerator.prepare(self._trainer.optimizer)
+        self._trainer.current_gradient_accumulation_steps = 1
         self._batches = iter(self._trainer.get_train_dataloader())
 
     def take(self) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -91,16 +92,16 @@ class Outputs:
     """The plain forward pass of a batch, run when first asked for: an objective that replaces the task loss never pays for it.
 
     Args:
-        with_gradient: an objective will ask for :meth:`input_gradient`.
-        counts_task: the plain task loss is a term of the training loss.
-        shared: other terms than the task loss and the one that asks for the gradient go through this pass too.
+        objectives: all that will look at it. With none it is the model's own pass, untouched.
     """
 
-    def __init__(
-        self, model: Model, batch: Batch, *, with_gradient: bool = False, counts_task: bool = True, shared: bool = False
-    ) -> None:
+    def __init__(self, model: Model, batch: Batch, objectives: Sequence[Objective] = ()) -> None:
         self._model, self._batch = model, batch
-        self._with_gradient, self._counts_task, self._shared = with_gradient, counts_task, shared
+        self._watched = bool(objectives)
+        self._counts_task = not any(objective.replaces_task for objective in objectives)
+        self._shared = len(objectives) > 1
+        # The only one that looks wants the gradient: the way back is gone once, for inputs and parameters together.
+        self._carries = self._counts_task and not self._shared and any(one.needs_input_gradient for one in objectives)
 
     @cached_property
     def embedded(self) -> Tensor:
@@ -120,20 +121,14 @@ class Outputs:
     @cached_property
     def logits(self) -> Tensor:
         """``(b, c)`` or ``(b, t, c)``"""
-        with self._pass[2].again():
-            return self._model.classify(self.representation)
-
-    @cached_property
-    def _pass(self) -> tuple[Tensor, Dropout, Dropout]:
-        """The representation, and what is dropped on the way to it and behind it."""
-        before = Dropout(self._entry.device)
-        representation = self._model.represent(self._batch.inputs, embedded=self._entry)
-        return representation, before, Dropout(self._entry.device)
+        representation, dropout, position = self._pass
+        with dropout.again(position) if self._watched else contextlib.nullcontext():
+            return self._model.classify(representation)
 
     @property
     def task_loss(self) -> Tensor:
         """The plain task loss."""
-        return self._gradient[0] if self._with_gradient else task_loss(self.logits, self._batch)
+        return self._gradient[0] if self._carries else task_loss(self.logits, self._batch)
 
     def input_gradient(self) -> Tensor:
         """The gradient of the task loss with respect to :attr:`embedded`.
@@ -143,18 +138,25 @@ class Outputs:
         """
         return self._gradient[1]
 
+    def pull_back(self, cotangent: Tensor) -> Tensor:
+        """The gradient of ``Σ cotangent · logits`` with respect to :attr:`embedded`; cotangent as :attr:`logits`."""
+        (gradient,) = torch.autograd.grad(self.logits, [self._entry], cotangent, retain_graph=True)
+        return gradient
+
+    @cached_property
+    def _pass(self) -> tuple[Tensor, Dropout, int]:
+        """The representation, what is dropped, and how much of that was dropped before the head."""
+        dropout = Dropout(self._entry.device)
+        with dropout.again() if self._watched else contextlib.nullcontext():
+            representation = self._model.represent(self._batch.inputs, embedded=self._entry)
+        return representation, dropout, dropout.position
+
     @cached_property
     def _entry(self) -> Tensor:
-        """Where the pass starts: the embedded inputs, cut off from the embedding layer where the gradient stops here."""
-        if not self._with_gradient:
+        """Where the pass starts, ready for gradients; cut off from the embedding layer where the gradient stops here."""
+        if not self._watched or (self.embedded.requires_grad and not self._carries):
             return self.embedded
-        if self._carries or not self.embedded.requires_grad:
-            return self.embedded.detach().requires_grad_()
-        return self.embedded
-
-    @property
-    def _carries(self) -> bool:
-        return self._counts_task and not self._shared
+        return self.embedded.detach().requires_grad_()
 
     @cached_property
     def _gradient(self) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError, RunError, unknown_name
 from acclimate.models.device import pick_device
 from acclimate.models.loading import quiet
-from acclimate.models.objective import Batch, Model, Outputs
+from acclimate.models.objective import Batch, Model
 from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, load_base
@@ -30,7 +30,7 @@ from acclimate.tune.examples import Content, Examples
 from acclimate.tune.feed import UNLABELLED, Collator, Draws
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.terms import Term
+from acclimate.tune.terms import Term, evaluate_terms
 
 #: How often a training logs its terms.
 LOGS = 20
@@ -143,18 +143,7 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
         return (outputs.loss, outputs) if return_outputs else outputs.loss
 
     def _sum_terms(self, model: Model, batch: Batch) -> Tensor:
-        objectives = [term.objective for term in self._terms]
-        counts_task = not any(objective.replaces_task for objective in objectives)
-        outputs = Outputs(
-            model,
-            batch,
-            with_gradient=any(objective.needs_input_gradient for objective in objectives),
-            counts_task=counts_task,
-            shared=len(objectives) > 1,
-        )
-        values = [(term.name, term.weight, term.objective(model, batch, outputs)) for term in self._terms]
-        if counts_task:
-            values.insert(0, ("task", 1.0, outputs.task_loss))
+        values = evaluate_terms(self._terms, model, batch)
         for name, _, value in values:
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
         self._summed += 1

@@ -47,10 +47,12 @@ class RDrop:
         import torch
 
         from acclimate.models.objective import task_loss
+        from acclimate.models.passes import Dropout
 
         twice = {name: torch.cat([values, values]) for name, values in batch.inputs.items()}
         both = torch.cat([outputs.embedded, outputs.embedded])
-        first, second = model.classify(model.represent(twice, embedded=both)).chunk(2)
+        with Dropout(both.device).again():
+            first, second = model.classify(model.represent(twice, embedded=both)).chunk(2)
         taught = (task_loss(first, batch) + task_loss(second, batch)) / 2
         return taught + self.alpha * disagreement(first, second, batch)
 
