@@ -60,7 +60,8 @@ def base(modality: str, folders: Mapping[str, Path], *, dropout: float = 0.1, se
 def batch_of(given: Examples, reader: Any, rows: Sequence[int], *, seed: int = 0, unlabelled: bool = True) -> Batch:
     """The batch that training would make of these rows."""
     others = list(rows) if unlabelled and given.unlabelled else [-1] * len(rows)
-    read = Collator(given, reader)([(row, other % len(given.unlabelled) if other >= 0 else -1) for row, other in zip(rows, others)])
+    draws = [(row, other % len(given.unlabelled) if other >= 0 else -1) for row, other in zip(rows, others, strict=True)]
+    read = Collator(given, reader)(draws)
     inputs = {name: value for name, value in read.items() if not name.startswith("unlabelled_")}
     extra = {name.removeprefix("unlabelled_"): value for name, value in read.items() if name.startswith("unlabelled_")}
     labels, weights, from_target = (inputs.pop(name) for name in ("labels", "weights", "from_target"))
@@ -83,9 +84,7 @@ def gradients(loss: Tensor, model: torch.nn.Module) -> dict[str, Tensor]:
 
 def assert_same_gradients(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], **tolerances: float) -> None:
     """Equal where either has one; one that is absent is zero."""
-    for name in {*found, *expected}:
+    for name in sorted({*found, *expected}):
         mine, other = found.get(name), expected.get(name)
-        mine = torch.zeros_like(other) if mine is None else mine
-        torch.testing.assert_close(
-            mine, torch.zeros_like(mine) if other is None else other, **tolerances, msg=lambda said: f"{name}: {said}"
-        )
+        zero = torch.zeros_like(mine if other is None else other)
+        torch.testing.assert_close(zero if mine is None else mine, zero if other is None else other, **tolerances)
