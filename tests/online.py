@@ -52,7 +52,7 @@ def examples(modality: str) -> Examples:
 
 def base(modality: str, folders: Mapping[str, Path], *, dropout: float = 0.1, seed: int = 0) -> Base:
     """A tiny model: BERT, convolutions, or Llama."""
-    name = "small-cnn" if modality == "image" else str(folders[modality])
+    name = str(folders.get(modality, "small-cnn"))
     classes = () if modality == "causal-lm" else CLASSES
     return load_base(name, TASKS[modality], classes, seed, TuneSettings(dropout=dropout))
 

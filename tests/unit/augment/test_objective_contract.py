@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
 from acclimate.models.objective import task_loss
@@ -24,9 +25,22 @@ PAIRS = [(name, modality) for name, method in OBJECTIVES.items() for modality in
 #: Parameters that no loss reaches: BERT's pooler is not used.
 UNUSED = "encoder.pooler."
 #: Optimiser steps after which each kind of model has learned something, and its learning rate.
-LONG = {"text": (50, 6e-3), "image": (22, 4e-3), "causal-lm": (16, 6e-3)}
+LONG = {"text": (60, 8e-3), "image": (30, 8e-3), "causal-lm": (16, 6e-3)}
 
 every_pair = pytest.mark.parametrize(("name", "modality"), PAIRS, ids=[f"{name}-{modality}" for name, modality in PAIRS])
+
+
+@pytest.fixture(scope="module")
+def folders(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """With a tiny ResNet for images."""
+    place = tmp_path_factory.mktemp("resnet")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+        transformers.ResNetModel(config).save_pretrained(place)
+    size = {"height": 24, "width": 24}
+    transformers.ViTImageProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3).save_pretrained(place)
+    return {**folders, "image": place}
 
 
 def spec(name: str, modality: str) -> dict[str, Any]:
@@ -35,7 +49,7 @@ def spec(name: str, modality: str) -> dict[str, Any]:
 
 def train(name: str, modality: str, folders: dict[str, Path], steps: int, folder: Path | None = None, **more: Any) -> Adapted:
     settings = TuneSettings(steps=steps, batch_size=8, lr=LONG[modality][1], checkpoint_every=2)
-    model = "small-cnn" if modality == "image" else str(folders[modality])
+    model = str(folders[modality])
     classes = () if modality == "causal-lm" else CLASSES
     terms = build_terms([spec(name, modality)])
     return fine_tune(model, examples(modality), classes, settings, terms, folder=folder, task=TASKS[modality], **more)

@@ -36,10 +36,10 @@ class Smart:
         step: of an ascent, as a share of the radius.
         noise: standard deviation of a start at the input, as a share of the radius (the paper: 1e-5 for steps of 1e-3).
         start: what the noise moves, for at the input itself the divergence has no slope. ``"input"`` is the paper's. So small a
-            noise ``δ₀`` moves logits by ``J δ₀``, and the first ascent follows ``Jᵀ F J δ₀`` (J the Jacobian, F the Fisher matrix of
-            the prediction). ``"prediction"`` draws that movement itself, from a standard normal, and follows ``Jᵀ F u``: one way back
-            through the plain pass, and no pass of its own. With two classes both find the same two directions; with more they
-            weigh the classes differently.
+            noise ``δ₀`` moves logits by ``J δ₀``, and the first ascent follows ``Jᵀ F J δ₀`` (J the Jacobian, F the Fisher matrix
+            of the prediction). ``"prediction"`` draws that movement itself, from a standard normal, and follows ``Jᵀ F u``: one
+            way back through the plain pass, and no pass of its own. With two classes both find the same two directions; with
+            more they weigh the classes differently.
     """
 
     paper: ClassVar[str] = "Jiang 2020"
