@@ -58,8 +58,8 @@ def _step_cost(result: Mapping[str, Any]) -> str:
     return (
         "## What a step of each online objective costs (`make bench-step-cost`)\n\n"
         f"MiniLM, batches of {result['batch']} texts of icwsm4, one thread; whole steps with clipping and optimiser, "
-        f"interleaved over {result['rounds']} rounds on the same batches. The ratio of CPU seconds to a plain step of the same round "
-        f"({result['plain']:.2f} s; `transformers` with its fused AdamW and no objective), median and middle half.\n\n"
+        f"interleaved over {result['rounds']} rounds on the same batches. The ratio of CPU seconds to a plain step of the same "
+        f"round ({result['plain']:.2f} s; `transformers` with its fused AdamW and no objective), median and middle half.\n\n"
         + table(("objective", "ratio", "middle half", "asked", "CPU s"), rows)
     )
 

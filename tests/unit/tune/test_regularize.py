@@ -12,15 +12,9 @@ from acclimate.models.objective import Outputs, task_loss
 from acclimate.models.passes import Dropout
 from acclimate.tune.regularize.label_smoothing import LabelSmoothing
 from acclimate.tune.regularize.r_drop import RDrop
-from tests.causal import make_causal
 from tests.online import base, batch_of, examples
 
 KINDS = ["text", "image", "causal-lm"]
-
-
-@pytest.fixture(scope="module")
-def folders(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {"text": encoder_folder, "causal-lm": make_causal(tmp_path_factory.mktemp("llama"))}
 
 
 @pytest.mark.parametrize("kind", KINDS)
