@@ -59,7 +59,7 @@ def _cards() -> list[dict[str, Any]]:
 
 def _card(family: str, name: str, method: Any) -> dict[str, Any]:
     parameters = inspect.signature(method).parameters.values()
-    needs = list(getattr(method, "needs", ())) or [need for need, attribute in _NEEDS.items() if getattr(method, attribute, False)]
+    needs = list(getattr(method, "needs", ())) or [need for need, attribute in _NEEDS.items() if _has(method, attribute)]
     if getattr(method, "extra", ""):
         needs.append(f"acclimate[{method.extra}]")
     return {
@@ -73,6 +73,12 @@ def _card(family: str, name: str, method: Any) -> dict[str, Any]:
         "summary_zh": method.summary_zh,
         "documentation": inspect.getdoc(method) or "",
     }
+
+
+def _has(method: Any, attribute: str) -> bool:
+    """What a method says of itself; where that follows from its settings, with its defaults."""
+    value = getattr(method, attribute, False)
+    return bool(getattr(method(), attribute) if isinstance(value, property) else value)
 
 
 def _print_card(card: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class Dropout:
 
     A perturbation that was found for one network means little for another, and two draws of dropout make two networks
     (Zhu 2020, section 3.3). Masks are drawn in the first pass and kept: drawing them is a seventh of a pass of MiniLM on a CPU, and
-    they are drawn from 16 random bits a number, a quarter of the time that ``torch.nn.functional.dropout`` takes. Where a kernel
+    they are drawn from 16 random bits a number, in a third of the time that ``torch.nn.functional.dropout`` takes. Where a kernel
     drops by itself (attention on accelerators, stochastic depth), its generator is put back instead.
     """
 

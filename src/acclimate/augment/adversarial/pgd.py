@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
     from torch import Tensor
 
     from acclimate.models.objective import Batch, Model, Outputs
+    from acclimate.models.passes import Dropout
 
 #: Radius of texts (share of their length, L2) and of images (L∞, Madry 2018's 8 of 255 grey levels).
 TEXT_RADIUS, IMAGE_RADIUS = 0.05, 8 / 255
@@ -68,7 +69,7 @@ class Pgd:
         worst = task_loss(to.logits_at(model, batch.inputs, to.perturbed(model, embedded, delta), dropout), batch)
         return (1 - self.clean) * worst + self.clean * outputs.task_loss if self.clean else worst
 
-    def climb(self, model: Model, batch: Batch, embedded: Tensor, dropout: object) -> Tensor:
+    def climb(self, model: Model, batch: Batch, embedded: Tensor, dropout: Dropout) -> Tensor:
         """The perturbation after K ascents, in the shape of ``embedded``."""
         from acclimate.models.objective import task_loss
 
@@ -79,7 +80,7 @@ class Pgd:
         delta = self._start(batch, embedded, real, radius, image=image)
         for _ in range(self.steps):
             delta.requires_grad_()
-            logits = to.logits_at(model, batch.inputs, to.perturbed(model, embedded, delta), dropout)  # type: ignore[arg-type]
+            logits = to.logits_at(model, batch.inputs, to.perturbed(model, embedded, delta), dropout)
             gradient = to.ascent(task_loss(logits, batch), delta) * real
             if image:
                 delta = to.into_linf_ball(delta.detach() + length * gradient.sign(), radius)
