@@ -50,6 +50,20 @@ def _leakage(result: Mapping[str, Any]) -> str:
     )
 
 
+def _step_cost(result: Mapping[str, Any]) -> str:
+    rows = [
+        (r["objective"], f"{r['ratio']:.2f}", f"{r['low']:.2f} to {r['high']:.2f}", r["limit"] or "–", f"{r['seconds']:.2f}")
+        for r in result["rows"]
+    ]
+    return (
+        "## What a step of each online objective costs (`make bench-step-cost`)\n\n"
+        f"MiniLM, batches of {result['batch']} texts of icwsm4, one thread; whole steps with clipping and optimiser, "
+        f"interleaved over {result['rounds']} rounds on the same batches. The ratio of CPU seconds to a plain step of the same "
+        f"round ({result['plain']:.2f} s; `transformers` with its fused AdamW and no objective), median and middle half.\n\n"
+        + table(("objective", "ratio", "middle half", "asked", "CPU s"), rows)
+    )
+
+
 def _startup(result: Mapping[str, Any]) -> str:
     rows = [
         (f"`{r['command']}`", f"{r['median']:.3f}", f"{r['worst']:.3f}", "" if r["limit"] is None else f"{r['limit']:.1f}")
@@ -206,6 +220,7 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "kmm": _kmm,
     "tradaboost": _tradaboost,
     "startup": _startup,
+    "step-cost": _step_cost,
 }
 
 

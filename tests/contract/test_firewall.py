@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from acclimate.augment import METHODS as EXPANDERS
-from acclimate.augment import MIXERS
+from acclimate.augment import ONLINE
 from acclimate.data import hygiene
 from acclimate.data.domain import Domain
 from acclimate.data.make import make_target
@@ -34,8 +34,8 @@ ARMS = [
     SOURCE_ONLY,
     EVERYTHING,
     *(Arm("selected", select=Method(name), budget="30%") for name in SELECTORS),
-    *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *MIXERS)),
-    *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in MIXERS),
+    *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *ONLINE)),
+    *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in ONLINE),
 ]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.causal import make_causal
+
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -32,3 +34,9 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         BertModel(config).save_pretrained(folder)
     BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def folders(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Where tiny models of texts lie that objectives are tested with: a BERT and a Llama."""
+    return {"text": encoder_folder, "causal-lm": make_causal(tmp_path_factory.mktemp("llama"))}

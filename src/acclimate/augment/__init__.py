@@ -1,15 +1,16 @@
-"""Target augmentation: ``METHODS`` make new examples before training, ``MIXERS`` act on batches while training.
+"""Target augmentation: ``METHODS`` make new examples before training, those in ``ONLINE`` act on batches while training.
 
-To add a method: one file in ``expand/`` or ``mix/`` with a class that follows :class:`acclimate.augment.base.Augmenter` or
-:class:`acclimate.models.objective.Objective`, and one line here.
+To add a method: one file in ``expand/``, ``mix/`` or ``adversarial/`` with a class that follows
+:class:`acclimate.augment.base.Augmenter` or :class:`acclimate.models.objective.Objective`, and one line in the family's dict.
 """
 
 from typing import Any
 
+from acclimate.augment.adversarial import METHODS as ADVERSARIAL
 from acclimate.augment.base import Augmenter
 from acclimate.augment.expand.eda import Eda
-from acclimate.augment.mix.mixup import Mixup
+from acclimate.augment.mix import METHODS as MIX
 
 METHODS: dict[str, type[Augmenter]] = {"eda": Eda}
 #: Objectives; typed loosely because their protocol would bring torch along.
-MIXERS: dict[str, type[Any]] = {"mixup": Mixup}
+ONLINE: dict[str, type[Any]] = {**MIX, **ADVERSARIAL}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from acclimate.augment import METHODS, MIXERS
+from acclimate.augment import METHODS, ONLINE
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.engine.build import build
@@ -38,9 +38,9 @@ def augment(
     >>> grown.ids, grown.labels
     (['notes:0~eda~1', 'notes:0~eda~2'], ['ill', 'ill'])
     """
-    if method in MIXERS:
+    if method in ONLINE:
         raise InputError(
-            f"'{method}' mixes batches while training, it makes no new examples",
+            f"'{method}' acts on batches while training, it makes no new examples",
             expected=f"one of {', '.join(sorted(METHODS))}",
             fix=f"name '{method}' among the objectives of the tuning instead",
         )

@@ -43,7 +43,7 @@ def methods(
 
 def _cards() -> list[dict[str, Any]]:
     from acclimate.augment import METHODS as EXPANDERS
-    from acclimate.augment import MIXERS
+    from acclimate.augment import ONLINE
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
@@ -51,15 +51,15 @@ def _cards() -> list[dict[str, Any]]:
     families: dict[str, dict[str, Any]] = {
         "gap": GAPS,
         "select": SELECTORS,
-        "augment": {**EXPANDERS, **MIXERS},
-        "tune": {name: method for name, method in OBJECTIVES.items() if name not in MIXERS},
+        "augment": {**EXPANDERS, **ONLINE},
+        "tune": {name: method for name, method in OBJECTIVES.items() if name not in ONLINE},
     }
     return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
 
 
 def _card(family: str, name: str, method: Any) -> dict[str, Any]:
     parameters = inspect.signature(method).parameters.values()
-    needs = list(getattr(method, "needs", ())) or [need for need, attribute in _NEEDS.items() if getattr(method, attribute, False)]
+    needs = list(getattr(method, "needs", ())) or [need for need, attribute in _NEEDS.items() if _has(method, attribute)]
     if getattr(method, "extra", ""):
         needs.append(f"acclimate[{method.extra}]")
     return {
@@ -73,6 +73,12 @@ def _card(family: str, name: str, method: Any) -> dict[str, Any]:
         "summary_zh": method.summary_zh,
         "documentation": inspect.getdoc(method) or "",
     }
+
+
+def _has(method: Any, attribute: str) -> bool:
+    """What a method says of itself; where that follows from its settings, with its defaults."""
+    value = getattr(method, attribute, False)
+    return bool(getattr(method(), attribute) if isinstance(value, property) else value)
 
 
 def _print_card(card: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -12,6 +12,9 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from acclimate.errors import InputError
 from acclimate.models.encoder import Encoder
+from acclimate.models.layers import find_layers, mixing
+from acclimate.models.mixture import Mixture
+from acclimate.models.objective import Modality
 from acclimate.models.pooling import mean_pool
 
 #: Standard deviation of a fresh head's weights: the value BERT starts its own heads with (Devlin 2019, ``initializer_range``).
@@ -43,6 +46,7 @@ class TextClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers shi
     """
 
     config_class = TextClassifierConfig
+    modality: Modality = "text"
     accepts_loss_kwargs = False  # the trainer's loss is a mean over the batch, not a sum that it should divide
 
     def __init__(self, config: TextClassifierConfig) -> None:
@@ -79,9 +83,28 @@ class TextClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers shi
         """The class names in the order of the logits."""
         return tuple(self.config.id2label[number] for number in range(self.config.num_labels))
 
-    def represent(self, **inputs: Tensor) -> Tensor:
-        """``input_ids`` and ``attention_mask`` ``(b, t)`` to the mean of the real tokens' vectors ``(b, d)``."""
-        return mean_pool(self.encoder(**inputs).last_hidden_state, inputs["attention_mask"])
+    @property
+    def depth(self) -> int:
+        """Number of the encoder's layers."""
+        return len(find_layers(self.encoder))
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """``input_ids`` ``(b, t)`` to their embeddings ``(b, t, d)``, before positions are added."""
+        vectors: Tensor = self.encoder.get_input_embeddings()(inputs["input_ids"])
+        return vectors
+
+    def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor | None = None, mixture: Mixture | None = None) -> Tensor:
+        """``input_ids`` and ``attention_mask`` ``(b, t)`` to the mean of the real tokens' vectors ``(b, d)``.
+
+        Args:
+            embedded: ``(b, t, d)``, read instead of ``input_ids``.
+            mixture: mixes texts inside the encoder; the mean is then over the positions where either has a token (TMix, Chen 2020).
+        """
+        mask = inputs["attention_mask"]
+        read = {"input_ids": inputs["input_ids"]} if embedded is None else {"inputs_embeds": embedded}
+        with mixing(find_layers(self.encoder) if mixture else [], mixture, mask):
+            hidden = self.encoder(**read, attention_mask=mask).last_hidden_state
+        return mean_pool(hidden, mixture.union(mask) if mixture else mask)
 
     def classify(self, representation: Tensor) -> Tensor:
         """``(b, d)`` to logits ``(b, c)``."""
@@ -105,4 +128,4 @@ class TextClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers shi
         if input_ids is None:
             raise InputError("A batch without input_ids", expected="input_ids and attention_mask, both (b, t)")
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        return SequenceClassifierOutput(logits=self.classify(self.represent(input_ids=input_ids, attention_mask=mask)))
+        return SequenceClassifierOutput(logits=self.classify(self.represent({"input_ids": input_ids, "attention_mask": mask})))

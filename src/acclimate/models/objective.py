@@ -1,14 +1,24 @@
-"""What training minimises is a sum of objectives; this is the shape of one (mixing, attacks, alignment, regularisation)."""
+"""What training minimises is a sum of objectives; this is the shape of one, and of the models that objectives work on."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from acclimate.models.mixture import Mixture
+from acclimate.models.passes import Dropout, carry, trainable
+
+#: A label that is no label: of padding, and of what a language model is not asked for.
+IGNORED = -100
+
+#: What a model reads and is asked for: the class of a text, the class of an image, or the next token.
+Modality = Literal["text", "image", "causal-lm"]
 
 
 @dataclasses.dataclass
@@ -16,8 +26,10 @@ class Batch:
     """What one optimiser step sees.
 
     Attributes:
-        inputs: keyword arguments of the model: ``input_ids`` and ``attention_mask``, both ``(b, t)``.
-        labels: class numbers ``(b,)``.
+        inputs: keyword arguments of the model: ``input_ids`` and ``attention_mask``, both ``(b, t)``; of images ``pixel_values``
+            ``(b, 3, h, w)`` between 0 and 1.
+        labels: class numbers ``(b,)``; of language models the token that follows each one, ``(b, t)``, :data:`IGNORED` where none
+            is asked for.
         weights: example weights ``(b,)``, mean about 1.
         from_target: ``(b,)`` bool, True where the example belongs to the target domain.
         generator: the step's own random generator, on the CPU; seeded from (seed, step), so a resumed run draws the same.
@@ -33,56 +45,178 @@ class Batch:
     step: int
     unlabelled: Mapping[str, Tensor] | None = None
 
+    @property
+    def scored(self) -> Tensor:
+        """Which labels count, as ``labels``."""
+        return self.labels != IGNORED
 
-class Classifier(Protocol):
-    """A model in two halves, so that objectives can reach the representation between them."""
 
-    def represent(self, **inputs: Tensor) -> Tensor:
-        """Inputs to one vector per example, ``(b, d)``."""
+class Model(Protocol):
+    """A model in two halves, so that objectives can reach what lies before, inside and between them.
+
+    A representation is one vector per example ``(b, d)``, or of language models one per token ``(b, t, d)``; logits accordingly.
+    """
+
+    @property
+    def modality(self) -> Modality:
+        """What it reads and is asked for."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers in which examples can be mixed."""
+        ...
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The continuous form of the inputs: token embeddings ``(b, t, d)``, pixels ``(b, 3, h, w)``."""
+        ...
+
+    def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor | None = None, mixture: Mixture | None = None) -> Tensor:
+        """Inputs to representations; from ``embedded`` instead of what :meth:`embed` gives, mixed inside where told."""
         ...
 
     def classify(self, representation: Tensor) -> Tensor:
-        """``(b, d)`` to logits ``(b, c)``."""
+        """Representations to logits ``(..., c)``."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As of ``nn.Module``."""
+        ...
+
+    def modules(self) -> Iterator[nn.Module]:
+        """As of ``nn.Module``."""
         ...
 
 
 class Outputs:
-    """The plain forward pass of a batch, run when first asked for: an objective that replaces the task loss never pays for it."""
+    """The plain forward pass of a batch, run when first asked for: an objective that replaces the task loss never pays for it.
 
-    def __init__(self, forward: Callable[[], tuple[Tensor, Tensor]]) -> None:
-        self._forward = forward
+    Args:
+        objectives: all that will look at it. With none it is the model's own pass, untouched.
+    """
+
+    def __init__(self, model: Model, batch: Batch, objectives: Sequence[Objective] = ()) -> None:
+        self._model, self._batch = model, batch
+        self._watched = bool(objectives)
+        self._counts_task = not any(objective.replaces_task for objective in objectives)
+        self._shared = len(objectives) > 1
+        # The only one that looks wants the gradient: the way back is gone once, for inputs and parameters together.
+        self._carries = self._counts_task and not self._shared and any(one.needs_input_gradient for one in objectives)
 
     @cached_property
-    def _both(self) -> tuple[Tensor, Tensor]:
-        return self._forward()
+    def embedded(self) -> Tensor:
+        """The continuous form of the inputs; looked up once, so that its big gradient is made once."""
+        return self._model.embed(self._batch.inputs)
 
     @property
     def representation(self) -> Tensor:
-        """``(b, d)``"""
-        return self._both[0]
+        """``(b, d)`` or ``(b, t, d)``"""
+        return self._pass[0]
 
     @property
+    def dropout(self) -> Dropout:
+        """What this pass drops, for passes that shall drop the same."""
+        return self._pass[1]
+
+    @cached_property
     def logits(self) -> Tensor:
-        """``(b, c)``"""
-        return self._both[1]
+        """``(b, c)`` or ``(b, t, c)``"""
+        representation, dropout, position = self._pass
+        with dropout.again(position) if self._watched else contextlib.nullcontext():
+            return self._model.classify(representation)
+
+    @property
+    def task_loss(self) -> Tensor:
+        """The plain task loss."""
+        return self._gradient[0] if self._carries else task_loss(self.logits, self._batch)
+
+    def input_gradient(self) -> Tensor:
+        """The gradient of the task loss with respect to :attr:`embedded`.
+
+        Where nothing else goes through this pass, its parameters' gradients are taken on the same way back and the task loss
+        carries them, so that no second way back is needed.
+        """
+        return self._gradient[1]
+
+    def pull_back(self, cotangent: Tensor) -> Tensor:
+        """The gradient of ``Σ cotangent · logits`` with respect to :attr:`embedded`; cotangent as :attr:`logits`."""
+        (gradient,) = torch.autograd.grad(self.logits, [self._entry], cotangent, retain_graph=True)
+        return gradient
+
+    @cached_property
+    def _pass(self) -> tuple[Tensor, Dropout, int]:
+        """The representation, what is dropped, and how much of that was dropped before the head."""
+        dropout = Dropout(self._entry.device)
+        with dropout.again() if self._watched else contextlib.nullcontext():
+            representation = self._model.represent(self._batch.inputs, embedded=self._entry)
+        return representation, dropout, dropout.position
+
+    @cached_property
+    def _entry(self) -> Tensor:
+        """Where the pass starts, ready for gradients; cut off from the embedding layer where the gradient stops here."""
+        if not self._watched or (self.embedded.requires_grad and not self._carries):
+            return self.embedded
+        return self.embedded.detach().requires_grad_()
+
+    @cached_property
+    def _gradient(self) -> tuple[Tensor, Tensor]:
+        loss = task_loss(self.logits, self._batch)
+        if not self._carries:
+            (gradient,) = torch.autograd.grad(loss, [self._entry], retain_graph=self._counts_task or self._shared)
+            return loss, gradient
+        parameters = trainable(self._model)
+        gradient, *others = torch.autograd.grad(loss, [self._entry, *parameters], allow_unused=True)
+        return carry(loss, [self.embedded, *parameters], [gradient, *others]), gradient
 
 
 class Objective(Protocol):
     """A scalar term of the loss; its weight and schedule are set from outside.
 
-    ``replaces_task`` says that the term already contains the task loss (mixup does), so the plain one is left out.
-    ``needs_unlabelled`` asks for a batch of target examples without labels beside the labelled one.
+    ``modality`` says which models it serves. ``replaces_task`` says that the term already contains the task loss (mixup does), so
+    the plain one is left out. ``needs_unlabelled`` asks for a batch of target examples without labels beside the labelled one,
+    ``needs_input_gradient`` for :meth:`Outputs.input_gradient`.
     """
 
-    replaces_task: ClassVar[bool]
-    needs_unlabelled: ClassVar[bool]
+    @property
+    def modality(self) -> tuple[str, ...]: ...
 
-    def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
+    @property
+    def replaces_task(self) -> bool: ...
+
+    @property
+    def needs_unlabelled(self) -> bool: ...
+
+    @property
+    def needs_input_gradient(self) -> bool: ...
+
+    def __call__(self, model: Model, batch: Batch, outputs: Outputs, /) -> Tensor:
         """The scalar term, averaged over the batch."""
         ...
 
 
+def task_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """The task loss for given logits ``(b, c)`` or ``(b, t, c)``: see :func:`weighted_cross_entropy`."""
+    return weighted_cross_entropy(logits, batch.labels, batch.weights)
+
+
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy averaged with example weights, ``sum_i w_i CE_i / sum_i w_i``; logits ``(b, c)``, the others ``(b,)``."""
-    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    return (losses * weights).sum() / weights.sum().clamp_min(1e-12)
+    """Cross-entropy averaged with example weights, ``sum_i w_i CE_i / sum_i w_i``.
+
+    Args:
+        logits: ``(b, c)``, or ``(b, t, c)`` of language models, where every scored token has the weight of its example.
+        labels: ``(b,)`` or ``(b, t)``; :data:`IGNORED` ones do not count.
+        weights: ``(b,)``.
+    """
+    return weighted_mean(cross_entropies(logits, labels), labels != IGNORED, weights)
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy at each position, 0 where the label is :data:`IGNORED`: ``(..., c)``, ``(...)`` to ``(...)``."""
+    flat = nn.functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none", ignore_index=IGNORED)
+    return flat.view(labels.shape)
+
+
+def weighted_mean(values: Tensor, scored: Tensor, weights: Tensor) -> Tensor:
+    """``Σ w v / Σ w`` over the scored positions; values and scored ``(b, ...)``, weights ``(b,)``."""
+    spread = weights.reshape(-1, *[1] * (values.ndim - 1)) * scored
+    return (values * spread).sum() / spread.sum().clamp_min(1e-12)

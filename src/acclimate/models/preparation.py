@@ -78,6 +78,25 @@ class Preparation:
         assert isinstance(size, tuple)
         return (3, *size)
 
+    def settings(self) -> dict[str, Any]:
+        """The same as a ``preprocessor_config.json`` says it."""
+        size = None if self.resize is None else {"shortest_edge": self.resize}
+        if isinstance(self.resize, tuple):
+            size = dict(zip(("height", "width"), self.resize, strict=True))
+        crop = None if self.crop is None else dict(zip(("height", "width"), self.crop, strict=True))
+        return {
+            "do_resize": size is not None,
+            **({} if size is None else {"size": size}),
+            "do_center_crop": crop is not None,
+            **({} if crop is None else {"crop_size": crop}),
+            "resample": self.resample,
+            "do_rescale": True,
+            "rescale_factor": self.scale,
+            "do_normalize": True,
+            "image_mean": list(self.mean),
+            "image_std": list(self.std),
+        }
+
     def frame(self, picture: Image) -> Image:
         """Resize and crop, without touching the values of pixels otherwise."""
         if self.resize is not None:

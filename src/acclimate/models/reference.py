@@ -48,6 +48,11 @@ class ModelReference:
         return "image" if "vision_config" in config or (sees and "vocab_size" not in config) else "text"
 
     @property
+    def writes(self) -> bool:
+        """Whether the model was made to predict the next token."""
+        return any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in self._config.get("architectures") or ())
+
+    @property
     def _config(self) -> dict[str, Any]:
         file = Path(self.location) / "config.json"
         found = read_json(file) if self.location and file.is_file() else {}

@@ -25,13 +25,17 @@ from acclimate.models.efficientnet_lite import EfficientNetLite, EfficientNetLit
 from acclimate.models.loading import load_pretrained
 from acclimate.models.preparation import Preparation
 from acclimate.models.reference import ModelReference, resolve
+from acclimate.models.small_cnn import SmallCnn, SmallCnnConfig
 
 #: Pictures of every forward pass on the CPU, and on accelerators.
 CPU_ROWS, ROWS = 1, 32
 #: Models that see and read; of these the vector of a picture is the one that is compared with texts.
 CONTRASTIVE = ("clip", "chinese_clip", "siglip", "siglip2", "altclip", "align")
 #: Models that transformers does not know, by ``model_type``.
-OURS = {EfficientNetLiteConfig.model_type: (EfficientNetLiteConfig, EfficientNetLite)}
+OURS: dict[str, tuple[Any, Any]] = {
+    EfficientNetLiteConfig.model_type: (EfficientNetLiteConfig, EfficientNetLite),
+    SmallCnnConfig.model_type: (SmallCnnConfig, SmallCnn),
+}
 
 
 @dataclasses.dataclass

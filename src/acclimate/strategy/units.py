@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from acclimate.augment import MIXERS
+from acclimate.augment import ONLINE
+from acclimate.augment.mix import ON_FEATURES
 from acclimate.augment.mix.mixup import mix_rows
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
@@ -134,15 +135,15 @@ class Bench:
         return self.workshop.once(key, lambda: self._fit(arm, material, seed))[0]
 
     def _fit(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
-        """Fit a probe; mixup mixes the features themselves."""
+        """Fit a probe; mixup mixes the features themselves. What acts on inputs or on training shows in fine-tuning alone."""
         examples = self._examples(arm, material)
         classes = self.plan.target.classes
-        features = unit_rows(self.embed(examples.texts))
+        features = unit_rows(self.embed(examples.contents))
         labels, weights = np.eye(len(classes))[examples.labels], examples.weights
         generator = np.random.default_rng([seed, len(features)])
         for method in arm.augment:
-            if method.name in MIXERS:
-                mixer = build(MIXERS, "augmenter", method.name, dict(method.settings))
+            if method.name in ON_FEATURES:
+                mixer = build(ONLINE, "augmenter", method.name, dict(method.settings))
                 features, labels, weights = mix_rows(features, labels, weights, mixer.alpha, generator)
         return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
 
@@ -156,8 +157,8 @@ class Bench:
         return adapted
 
     def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
-        mixers = [method for method in arm.augment if method.name in MIXERS]
-        terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*mixers, *arm.objectives)])
+        online = [method for method in arm.augment if method.name in ONLINE]
+        terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*online, *arm.objectives)])
         return fine_tune(
             self.plan.model,
             self._examples(arm, material),

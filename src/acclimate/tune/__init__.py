@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acclimate.augment.mix import METHODS as MIX
+from acclimate.augment import ONLINE
 from acclimate.tune.align import METHODS as ALIGN
+from acclimate.tune.regularize import METHODS as REGULARIZE
 
 if TYPE_CHECKING:  # recipes and listings read the names and settings of objectives without loading torch
     from acclimate.models.objective import Objective
 
 #: Objectives by the name that recipes use. A new one is a file and a line in its family's ``METHODS``.
-OBJECTIVES: dict[str, type[Objective]] = {**MIX, **ALIGN}
+OBJECTIVES: dict[str, type[Objective]] = {**ONLINE, **ALIGN, **REGULARIZE}

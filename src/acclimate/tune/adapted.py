@@ -1,4 +1,4 @@
-"""A fine-tuned classifier: predicts, is saved, is loaded."""
+"""A fine-tuned model: predicts, is saved, is loaded."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import AutoTokenizer
 
 from acclimate.engine.storage import atomic_path, read_json, write_json, write_text
 from acclimate.errors import InputError
 from acclimate.models.classifier import TextClassifier
 from acclimate.models.device import pick_device
 from acclimate.models.encoder import Encoder
-from acclimate.models.loading import load_pretrained, quiet
-from acclimate.models.reference import ModelReference, resolve
+from acclimate.models.image_classifier import ImageClassifier
+from acclimate.models.language_model import LanguageModel
+from acclimate.models.loading import quiet
+from acclimate.models.reference import ModelReference
+from acclimate.models.vision import VisionEncoder
+from acclimate.tune.bases import TASKS, Trainable, load_trained
 from acclimate.tune.linear import linear_logits, softmax
+from acclimate.tune.readers import ImageReader, LanguageReader, Reader, TextReader
 
 #: What acclimate needs beside Hugging Face's own files; written last, so a folder that has it is whole.
 ABOUT = "acclimate.json"
@@ -28,19 +32,17 @@ ABOUT = "acclimate.json"
 
 @dataclasses.dataclass
 class Adapted:
-    """A fine-tuned classifier.
+    """A fine-tuned classifier of texts or images, or a language model.
 
     Attributes:
-        model: encoder and head.
-        tokenizer: of the encoder.
-        max_length: tokens read of a text.
-        about: how it was made: base model, settings, objectives, seed.
+        model: a classifier (encoder or backbone, and head), or a language model.
+        reader: how contents become its inputs.
+        about: how it was made: task, base model, settings, objectives, seed.
         history: what training logged, one mapping every few steps (``loss`` and each term); empty after loading.
     """
 
-    model: TextClassifier
-    tokenizer: Any
-    max_length: int
+    model: Trainable
+    reader: Reader
     about: Mapping[str, Any]
     history: Sequence[Mapping[str, float]] = ()
 
@@ -49,22 +51,42 @@ class Adapted:
         """The class names, in the order of the columns of :meth:`predict_proba`."""
         return self.model.classes
 
-    def represent(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """``n`` texts to their vectors before the head, ``(n, d)``; each depends on its text alone, to the last bit."""
-        reference = ModelReference(str(self.about.get("base", "")), "", "")
-        encoder = Encoder(reference, self.model.eval().encoder, self.tokenizer, self.model.device, self.max_length)
-        return encoder.encode(list(texts))
+    @property
+    def task(self) -> str:
+        """One of :data:`acclimate.tune.bases.TASKS`."""
+        return str(self.about.get("task", TASKS[0]))
 
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """``n`` texts to class probabilities ``(n, c)``; each depends on its text alone, to the last bit."""
+    def represent(self, contents: Sequence[Any]) -> NDArray[np.float32]:
+        """``n`` texts or encoded pictures to their vectors before the head, ``(n, d)``; each depends on its content alone, to the
+        last bit.
+
+        Raises:
+            InputError: it is a language model, which has a vector for every token.
+        """
+        reference = ModelReference(str(self.about.get("base", "")), "", "")
+        device, model, reader = self.model.device, self.model.eval(), self.reader
+        if isinstance(model, TextClassifier) and isinstance(reader, TextReader):
+            return Encoder(reference, model.encoder, reader.tokenizer, device, reader.max_length).encode(list(contents))
+        if isinstance(model, ImageClassifier) and isinstance(reader, ImageReader):
+            return VisionEncoder(reference, model.backbone, reader.preparation, device, model.config.pools).encode(contents)
+        raise InputError(
+            "A language model has no classes and no single vector for a text",
+            expected="a classifier",
+            fix="measure it by its losses: save it, then CausalModel(folder).losses(texts)",
+        )
+
+    def predict_proba(self, contents: Sequence[Any]) -> NDArray[np.float64]:
+        """``n`` texts or pictures to class probabilities ``(n, c)``; each depends on its content alone, to the last bit."""
+        vectors = self.represent(contents)
         head = self.model.head
         weight, bias = (part.detach().cpu().double().numpy() for part in (head.weight, head.bias))
-        return softmax(linear_logits(self.represent(texts), weight, bias))
+        return softmax(linear_logits(vectors, weight, bias))
 
     def save(self, folder: Path | str) -> None:
-        """Write weights (safetensors), configuration, tokenizer and a model card into ``folder``; other files there stay.
+        """Write weights (safetensors), configuration, what reads its inputs and a model card into ``folder``; other files stay.
 
-        Every file is whole or absent, and :data:`ABOUT` comes last. ``TextClassifier.from_pretrained(folder)`` reads it as well.
+        Every file is whole or absent, and :data:`ABOUT` comes last. A classifier's ``from_pretrained(folder)`` reads it as well;
+        of a language model any program that reads models of transformers.
 
         Raises:
             RunError: the disk is full or the folder cannot be written.
@@ -72,45 +94,52 @@ class Adapted:
         place = Path(folder)
         (place / ABOUT).unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as scratch, quiet():
-            self.model.save_pretrained(scratch)
-            self.tokenizer.save_pretrained(scratch)
+            model = self.model.inner if isinstance(self.model, LanguageModel) else self.model
+            model.save_pretrained(scratch)
+            self.reader.save(Path(scratch))
             for file in sorted(Path(scratch).iterdir()):
                 with atomic_path(place / file.name) as temporary:
                     shutil.copyfile(file, temporary)
         write_text(place / "README.md", self._card())
-        write_json(place / ABOUT, {**self.about, "max_length": self.max_length})
+        limit = {"max_length": self.reader.max_length} if isinstance(self.reader, (TextReader, LanguageReader)) else {}
+        write_json(place / ABOUT, {**self.about, **limit})
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "auto") -> Self:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: the folder holds no fine-tuned classifier, or a damaged one.
+            InputError: the folder holds no fine-tuned model, or a damaged one.
         """
         place = Path(folder)
         if not (place / ABOUT).is_file():
             raise InputError(
-                f"'{place}' holds no fine-tuned classifier (there is no {ABOUT})",
+                f"'{place}' holds no fine-tuned model (there is no {ABOUT})",
                 expected="a folder that `acclimate tune` wrote to its end",
                 fix="check the folder, or tune again",
             )
         about = read_json(place / ABOUT)
-        reference = resolve(str(place.absolute()))
-        model = load_pretrained(TextClassifier, reference).to(pick_device(device)).eval()
-        return cls(model, load_pretrained(AutoTokenizer, reference), about.pop("max_length"), about)
+        model, reader = load_trained(place, about.get("task", TASKS[0]), about.pop("max_length", 0))
+        return cls(model.to(pick_device(device)).eval(), reader, about)
 
     def _card(self) -> str:
         lines = [f"- {name}: {value}" for name, value in self.about.items()]
-        front = ["---", "library_name: acclimate", "pipeline_tag: text-classification", "---", ""]
-        said = ["# A text classifier fine-tuned with acclimate", "", f"Classes: {', '.join(self.classes)}.", ""]
-        read = [
-            "",
-            "```python",
-            "from acclimate.tune.adapted import Adapted",
-            'Adapted.load("this folder").predict_proba(["..."])',
-            "```",
-        ]
-        return "\n".join([*front, *said, *lines, *read, ""])
+        kind = "text-generation" if self.task == "causal-lm" else self.task
+        front = ["---", "library_name: acclimate", f"pipeline_tag: {kind}", "---", ""]
+        said = [f"# A model for {self.task}, fine-tuned with acclimate", ""]
+        said += [f"Classes: {', '.join(self.classes)}.", ""] if self.classes else []
+        use = {
+            "text-classification": [
+                "from acclimate.tune.adapted import Adapted",
+                'Adapted.load("this folder").predict_proba(["..."])',
+            ],
+            "image-classification": [
+                "from acclimate.tune.adapted import Adapted",
+                'Adapted.load("this folder").predict_proba([open("a.png", "rb").read()])',
+            ],
+            "causal-lm": ["from transformers import AutoModelForCausalLM", 'AutoModelForCausalLM.from_pretrained("this folder")'],
+        }
+        return "\n".join([*front, *said, *lines, "", "```python", *use[self.task], "```", ""])
 
 
 def is_finished(folder: Path, training: str) -> bool:

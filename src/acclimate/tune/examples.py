@@ -1,9 +1,10 @@
-"""What a model learns from: texts, class numbers, weights, and which of them are the target's."""
+"""What a model learns from: contents, class numbers, weights, and which of them are the target's."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,42 +13,45 @@ from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 
+#: A text (``str``), an encoded picture (``bytes``), or the turns of a conversation; all contents of a training are of one kind.
+Content: TypeAlias = Any
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """Labelled examples in a fixed order, and texts without labels for the objectives that want them.
+    """Examples in a fixed order, and others without labels for the objectives that want them.
 
     Attributes:
-        texts: ``n`` texts.
-        labels: class numbers ``(n,)``.
+        contents: ``n`` texts, encoded pictures or conversations.
+        labels: class numbers ``(n,)``; −1 where a language model learns from the contents alone.
         weights: ``(n,)``, at least 0 and with mean 1.
         from_target: ``(n,)`` bool, True where the example belongs to the target domain.
-        unlabelled: texts of the target domain without labels.
+        unlabelled: contents of the target domain without labels.
     """
 
-    texts: Sequence[str]
+    contents: Sequence[Content]
     labels: NDArray[np.int64]
     weights: NDArray[np.float64]
     from_target: NDArray[np.bool_]
-    unlabelled: Sequence[str] = ()
+    unlabelled: Sequence[Content] = ()
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.contents)
 
 
 def gather(
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     *,
     source: Domain | None = None,
     target: Domain | None = None,
     augmented: Domain | None = None,
-    unlabelled: Sequence[str] = (),
+    unlabelled: Sequence[Content] = (),
     target_weight: float = 1.0,
 ) -> Examples:
     """Source, target and augmented examples, in this order; augmented ones count as the target's.
 
     Args:
-        classes: the label space, in the order of the class numbers.
+        classes: the label space, in the order of the class numbers; None for a language model, which looks at no label.
         target_weight: how much a target example weighs against a source example, on top of the weights in the data.
 
     Raises:
@@ -55,9 +59,11 @@ def gather(
             finite number of at least 0.
     """
     parts = [(part, mine) for part, mine in ((source, False), (target, True), (augmented, True)) if part is not None and len(part)]
-    texts = [text for part, _ in parts for text in part.texts]
+    contents = [content for part, _ in parts for content in contents_of(part, conversations=classes is None)]
+    if classes is None and not contents:
+        raise InputError("There is no example to learn from", expected="at least one")
     names = [label for part, _ in parts for label in part.labels]
-    labels = class_numbers(names, classes)
+    labels = np.full(len(names), -1) if classes is None else class_numbers(names, classes)
     from_target = np.concatenate([np.full(len(part), mine) for part, mine in parts])
     given = np.concatenate([part.weights for part, _ in parts])
     weights = given * np.where(from_target, target_weight, 1.0)
@@ -68,21 +74,37 @@ def gather(
             expected="finite weights of at least 0, not all of them 0",
             fix="check the weight column and target_weight",
         )
-    return Examples(texts, labels, weights / weights.mean(), from_target, unlabelled)
+    return Examples(contents, labels, weights / weights.mean(), from_target, unlabelled)
 
 
 def of_target(
-    target: Target, *, source: Domain | None = None, augmented: Domain | None = None, target_weight: float = 1.0
+    target: Target,
+    *,
+    source: Domain | None = None,
+    augmented: Domain | None = None,
+    target_weight: float = 1.0,
+    labelled: bool = True,
 ) -> Examples:
-    """The same from a :class:`Target`, of which only the labelled and the unlabelled part are looked at."""
-    return gather(
-        target.classes,
-        source=source,
-        target=target.labelled,
-        augmented=augmented,
-        unlabelled=target.unlabelled.texts,
-        target_weight=target_weight,
-    )
+    """The same from a :class:`Target`, of which only the labelled and the unlabelled part are looked at.
+
+    Args:
+        labelled: False for a language model, which learns from the unlabelled part as from the labelled one.
+    """
+    if labelled:
+        return gather(
+            target.classes,
+            source=source,
+            target=target.labelled,
+            augmented=augmented,
+            unlabelled=contents_of(target.unlabelled),
+            target_weight=target_weight,
+        )
+    return gather(None, source=source, target=target.inputs, augmented=augmented, target_weight=target_weight)
+
+
+def contents_of(domain: Domain, *, conversations: bool = False) -> Sequence[Content]:
+    """What a model reads of each example; of conversations the turns where asked for, else what they read as."""
+    return domain.conversations if conversations and domain.modality == "chat" else domain.contents
 
 
 def class_numbers(names: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:

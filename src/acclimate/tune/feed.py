@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acclimate.tune.examples import Examples
+from acclimate.tune.examples import Content, Examples
 from acclimate.tune.order import batch_order
+from acclimate.tune.readers import Reader
 from acclimate.tune.seeds import derive
 from acclimate.tune.settings import TuneSettings
 
@@ -25,8 +25,8 @@ class Draws(Dataset[tuple[int, int]]):
 
     def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool) -> None:
         size = (settings.batch_size, settings.steps)
-        # Characters stand in for tokens: what matters is which texts are alike in length.
-        lengths = np.asarray([len(text) for text in examples.texts]) if settings.group_by_length else None
+        pictures = bool(len(examples)) and isinstance(examples.contents[0], bytes)
+        lengths = _sizes(examples.contents) if settings.group_by_length and not pictures else None
         rng = np.random.default_rng(derive(seed, "order"))
         self._labelled: NDArray[np.int64] = batch_order(len(examples), *size, rng, lengths).ravel()
         self._unlabelled: NDArray[np.int64] = np.full(len(self._labelled), -1)
@@ -42,27 +42,26 @@ class Draws(Dataset[tuple[int, int]]):
 
 
 class Collator:
-    """Draws to tensors; every batch is padded to its own longest text."""
+    """Draws to tensors; every batch of texts is padded to its own longest one."""
 
-    def __init__(self, examples: Examples, tokenizer: Any, max_length: int) -> None:
+    def __init__(self, examples: Examples, read: Reader) -> None:
         self._examples = examples
-        self._tokenizer = tokenizer
-        self._max_length = max_length
+        self._read = read
 
     def __call__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
-        """``b`` draws to ``input_ids`` and ``attention_mask`` ``(b, t)``, ``labels``, ``weights`` and ``from_target`` ``(b,)``."""
+        """``b`` draws to what the model reads, ``labels``, and ``weights`` and ``from_target`` ``(b,)``."""
         rows = np.asarray([row for row, _ in draws])
-        batch = self._tokens([self._examples.texts[row] for row in rows])
-        batch["labels"] = torch.from_numpy(self._examples.labels[rows])
+        batch = {"labels": torch.from_numpy(self._examples.labels[rows])}
+        batch |= self._read([self._examples.contents[row] for row in rows])  # language models bring their own labels
         batch["weights"] = torch.from_numpy(self._examples.weights[rows].astype(np.float32))
         batch["from_target"] = torch.from_numpy(self._examples.from_target[rows])
         others = [self._examples.unlabelled[row] for _, row in draws if row >= 0]
         if others:
-            batch |= {UNLABELLED + name: values for name, values in self._tokens(others).items()}
+            read = self._read(others)
+            batch |= {UNLABELLED + name: values for name, values in read.items() if name != "labels"}
         return batch
 
-    def _tokens(self, texts: list[str]) -> dict[str, Tensor]:
-        encoded = self._tokenizer(
-            texts, truncation=True, max_length=self._max_length, padding=True, return_tensors="pt", return_token_type_ids=False
-        )
-        return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+
+def _sizes(contents: Sequence[Content]) -> NDArray[np.int64]:
+    """Characters of each text or conversation, which stand in for tokens: what matters is which are alike in length."""
+    return np.asarray([len(str(content)) for content in contents])

@@ -131,7 +131,7 @@ class ProbedTexts:
     @classmethod
     def fit(cls, embed: Embed, examples: Examples, classes: Sequence[str], probe: Probe | None = None) -> Self:
         """Embed the examples and fit the probe (a default one where none is given) on them."""
-        fitted = (probe or Probe()).fit(embed(examples.texts), examples.labels, len(classes), examples.weights)
+        fitted = (probe or Probe()).fit(embed(examples.contents), examples.labels, len(classes), examples.weights)
         return cls(embed, fitted, tuple(classes))
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:

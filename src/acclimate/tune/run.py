@@ -11,6 +11,7 @@ from acclimate.data.hygiene import clean
 from acclimate.data.target import Target
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
+from acclimate.tune.bases import task_of
 from acclimate.tune.examples import of_target
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
@@ -27,19 +28,24 @@ def tune(
     settings: TuneSettings | Mapping[str, Any] | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
+    task: str | None = None,
 ) -> Adapted:
     """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
+
+    A language model looks at no label, and learns from the target's unlabelled examples as well.
 
     What repeats a test or validation example is left out first (:func:`acclimate.data.hygiene.clean`); beyond that, these two parts
     are not looked at.
 
     Args:
-        model: ``asset:minilm``, a local folder, or a hub name.
+        model: ``asset:minilm``, ``asset:efficientnet-lite0``, ``asset:smollm2``, a local folder, a hub name, or ``small-cnn``.
         source: a selection (its weights are used) or a whole domain.
         augmented: examples made from the target's; they count as the target's.
         objectives: further terms of the loss: names such as ``"mixup"``, or ``{"method": "mixup", "alpha": 0.4, "weight": 1.0}``.
         settings: see :class:`TuneSettings`; a mapping sets some of them.
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
+        task: ``text-classification``, ``image-classification`` or ``causal-lm``; where not given, what the examples and the model
+            are made for: pictures are classified, conversations and models such as SmolLM2 mean the next token.
 
     Raises:
         InputError: see :func:`acclimate.tune.trainer.fine_tune`.
@@ -55,6 +61,9 @@ def tune(
     terms = build_terms(objectives)
     kept, cleaned = clean(source.to_domain() if isinstance(source, Selection) else source, target)
     grown, _ = clean(augmented, target)
-    examples = of_target(cleaned, source=kept, augmented=grown)
+    aim = task or task_of(model, target.labelled.modality)
+    classifies = aim != "causal-lm"
+    examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies)
     place = None if folder is None else Path(folder)
-    return fine_tune(model, examples, target.classes, chosen, terms, seed, place, save=place is not None)
+    classes = target.classes if classifies else ()
+    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)

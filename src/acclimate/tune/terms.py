@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from acclimate.errors import InputError, unknown_name
-from acclimate.models.objective import Objective
+from acclimate.models.objective import Batch, Model, Objective, Outputs
 from acclimate.tune import OBJECTIVES
 
 
@@ -51,6 +53,16 @@ def build_terms(specs: Sequence[Spec]) -> tuple[Term, ...]:
             f"{' and '.join(replacing)} each contain the task loss", expected="at most one such objective", fix="choose one"
         )
     return terms
+
+
+def evaluate_terms(terms: Sequence[Term], model: Model, batch: Batch) -> list[tuple[str, float, Tensor]]:
+    """(name, weight, value) of every term for one batch, the task loss first unless an objective contains it."""
+    objectives = [term.objective for term in terms]
+    outputs = Outputs(model, batch, objectives)
+    values = [(term.name, term.weight, term.objective(model, batch, outputs)) for term in terms]
+    if any(objective.replaces_task for objective in objectives):
+        return values
+    return [("task", 1.0, outputs.task_loss), *values]
 
 
 def _build(spec: Spec) -> Term:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,19 +19,18 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash
-from acclimate.errors import InputError, RunError
-from acclimate.models.classifier import TextClassifier
+from acclimate.errors import InputError, RunError, unknown_name
 from acclimate.models.device import pick_device
-from acclimate.models.encoder import Encoder
 from acclimate.models.loading import quiet
-from acclimate.models.objective import Batch, Outputs, weighted_cross_entropy
+from acclimate.models.objective import Batch, Model
 from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
-from acclimate.tune.examples import Examples
+from acclimate.tune.bases import TASKS, load_base
+from acclimate.tune.examples import Content, Examples
 from acclimate.tune.feed import UNLABELLED, Collator, Draws
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.terms import Term
+from acclimate.tune.terms import Term, evaluate_terms
 
 #: How often a training logs its terms.
 LOGS = 20
@@ -45,30 +45,33 @@ def fine_tune(
     seed: int = 0,
     folder: Path | None = None,
     save: bool = False,
+    task: str = "text-classification",
 ) -> Adapted:
-    """Train every weight of an encoder and a fresh head for ``settings.steps`` optimiser steps.
+    """Train every weight of a model, and of a classifier's fresh head, for ``settings.steps`` optimiser steps.
 
     On a CPU, the same arguments and the same number of threads give the same weights, byte for byte: also when a process was
     killed and this is called again with the same ``folder``.
 
     Args:
-        model_name: ``asset:NAME``, a local folder or a hub name.
-        examples: what is learned from; labels are class numbers into ``classes``.
+        model_name: ``asset:NAME``, a local folder or a hub name; ``small-cnn`` is a network for digits, trained from scratch.
+        examples: what is learned from; labels are class numbers into ``classes``, which are none for a language model.
         objectives: see :func:`acclimate.tune.terms.build_terms`.
         folder: where checkpoints lie while training lasts; they are removed at its end.
         save: write the finished model into ``folder`` too; where it already lies there, made of the same, it is read back.
+        task: one of :data:`acclimate.tune.bases.TASKS`.
 
     Raises:
-        InputError: no examples, one class only, a label outside ``classes``, an objective without the unlabelled texts it needs,
-            or a model that cannot be used.
+        InputError: no examples, one class only, a label outside ``classes``, an objective that does not serve the task or lacks
+            the unlabelled examples it needs, or a model that cannot be used.
         RunError: the loss stopped being a number.
     """
     chosen = settings or TuneSettings()
-    _check(examples, classes, objectives)
-    base = Encoder.load(model_name, device="cpu", max_length=chosen.max_length)
+    _check(examples, classes, objectives, task)
+    base = load_base(model_name, task, classes, seed, chosen)
     about: dict[str, Any] = {
+        "task": task,
         "base": model_name,
-        "base_fingerprint": base.reference.fingerprint,
+        "base_fingerprint": base.fingerprint,
         "settings": dataclasses.asdict(chosen),
         "objectives": [{"method": term.name, "weight": term.weight, **term.settings} for term in objectives],
         "seed": seed,
@@ -84,14 +87,14 @@ def fine_tune(
         trainer = TermTrainer(
             objectives,
             seed,
-            model=TextClassifier.from_encoder(base, classes, seed, chosen.dropout),
+            model=base.model,
             args=_arguments(chosen, place, seed, keep=folder is not None),
             train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
-            data_collator=Collator(examples, base.tokenizer, base.max_length),
+            data_collator=Collator(examples, base.reader),
             callbacks=[_Progress()],
         )
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-        adapted = Adapted(trainer.model.eval(), base.tokenizer, base.max_length, about, trainer.history())
+        adapted = Adapted(trainer.model.eval(), base.reader, about, trainer.history())
         if save and folder is not None:
             adapted.save(folder)
         checkpoints.release(place)
@@ -139,16 +142,8 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
             )
         return (outputs.loss, outputs) if return_outputs else outputs.loss
 
-    def _sum_terms(self, classifier: TextClassifier, batch: Batch) -> Tensor:
-        def forward() -> tuple[Tensor, Tensor]:
-            representation = classifier.represent(**batch.inputs)
-            return representation, classifier.classify(representation)
-
-        outputs = Outputs(forward)
-        values: list[tuple[str, float, Tensor]] = []
-        if not any(term.objective.replaces_task for term in self._terms):
-            values.append(("task", 1.0, weighted_cross_entropy(outputs.logits, batch.labels, batch.weights)))
-        values += [(term.name, term.weight, term.objective(classifier, batch, outputs)) for term in self._terms]
+    def _sum_terms(self, model: Model, batch: Batch) -> Tensor:
+        values = evaluate_terms(self._terms, model, batch)
         for name, _, value in values:
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
         self._summed += 1
@@ -157,16 +152,10 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     def _batch(self, inputs: Mapping[str, Tensor]) -> Batch:
         step = self.state.global_step
         generator = torch.Generator().manual_seed(derive(self._seed, "objectives", step, self.args.process_index))
+        own = {name: values for name, values in inputs.items() if not name.startswith(UNLABELLED)}
         others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
-        return Batch(
-            inputs={name: inputs[name] for name in ("input_ids", "attention_mask")},
-            labels=inputs["labels"],
-            weights=inputs["weights"],
-            from_target=inputs["from_target"],
-            generator=generator,
-            step=step,
-            unlabelled=others or None,
-        )
+        labels, weights, from_target = (own.pop(name) for name in ("labels", "weights", "from_target"))
+        return Batch(own, labels, weights, from_target, generator, step, others or None)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean of every term since the last log."""
@@ -259,19 +248,28 @@ def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) ->
     return arguments
 
 
-def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term]) -> None:
+def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term], task: str) -> None:
     """Raise InputError where training could not start."""
+    if task not in TASKS:
+        raise unknown_name("task", task, TASKS)
     present = np.unique(examples.labels)
-    if len(present) < 2 or present[0] < 0 or present[-1] >= len(classes):
+    if task != "causal-lm" and (len(present) < 2 or present[0] < 0 or present[-1] >= len(classes)):
         raise InputError(
             f"The {len(examples)} examples have the class numbers {present.tolist()}",
             expected=f"at least two of the numbers 0 to {len(classes) - 1}, for the classes {', '.join(classes)}",
             fix="add examples of another class, or name all classes",
         )
+    for term in objectives:
+        if task.removesuffix("-classification") not in term.objective.modality:
+            raise InputError(
+                f"The objective {term.name} does not serve {task}",
+                expected=f"one of {', '.join(term.objective.modality)}",
+                fix=f"leave out {term.name}; `acclimate methods` names what each objective reads",
+            )
     wanting = [term.name for term in objectives if term.objective.needs_unlabelled]
     if wanting and not examples.unlabelled:
         raise InputError(
-            f"The objective {wanting[0]} needs target texts without labels, and there are none",
+            f"The objective {wanting[0]} needs target examples without labels, and there are none",
             expected="a target with unlabelled examples",
             fix=f"give unlabelled target data, or leave out {wanting[0]}",
         )
@@ -280,4 +278,10 @@ def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term
 def _key(about: Mapping[str, Any], examples: Examples, classes: Sequence[str]) -> str:
     """Names a training by everything that its outcome depends on."""
     arrays = (examples.labels.tolist(), examples.weights.tolist(), examples.from_target.tolist())
-    return content_hash(about, list(examples.texts), *arrays, list(examples.unlabelled), list(classes))
+    contents = (_hashable(examples.contents), _hashable(examples.unlabelled))
+    return content_hash(about, *contents, *arrays, list(classes))
+
+
+def _hashable(contents: Sequence[Content]) -> list[Content]:
+    """Pictures as their hashes, the others as they are."""
+    return [hashlib.blake2b(content, digest_size=16).hexdigest() if isinstance(content, bytes) else content for content in contents]

@@ -26,15 +26,15 @@ def tokens(encoder: Encoder, texts: list[str]) -> dict[str, torch.Tensor]:
 def test_it_represents_a_text_as_the_frozen_encoder_does(encoder: Encoder) -> None:
     model = TextClassifier.from_encoder(encoder, ("bad", "good"), seed=0).eval()
     with torch.no_grad():
-        representation = model.represent(**tokens(encoder, TEXTS))
+        representation = model.represent(tokens(encoder, TEXTS))
     torch.testing.assert_close(representation, torch.from_numpy(encoder.encode(TEXTS)), atol=1e-5, rtol=1e-5)
 
 
 def test_padding_does_not_enter_the_mean(encoder: Encoder) -> None:
     model = TextClassifier.from_encoder(encoder, ("bad", "good"), seed=0).eval()
     with torch.no_grad():
-        together = model.represent(**tokens(encoder, TEXTS))[1]
-        alone = model.represent(**tokens(encoder, TEXTS[1:2]))[0]
+        together = model.represent(tokens(encoder, TEXTS))[1]
+        alone = model.represent(tokens(encoder, TEXTS[1:2]))[0]
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
@@ -42,7 +42,7 @@ def test_logits_are_the_head_of_the_representation(encoder: Encoder) -> None:
     model = TextClassifier.from_encoder(encoder, ("bad", "good"), seed=0).eval()
     inputs = tokens(encoder, TEXTS)
     with torch.no_grad():
-        expected = model.represent(**inputs) @ model.head.weight.T + model.head.bias
+        expected = model.represent(inputs) @ model.head.weight.T + model.head.bias
         torch.testing.assert_close(model(**inputs).logits, expected)
 
 
@@ -90,7 +90,7 @@ def test_a_saved_model_does_not_name_the_folder_it_came_from(encoder: Encoder, e
 def test_a_training_step_runs_inside_forward(encoder: Encoder) -> None:
     model = TextClassifier.from_encoder(encoder, ("bad", "good"), seed=0)
     inputs = tokens(encoder, TEXTS)
-    loss = model(step=lambda classifier: classifier.classify(classifier.represent(**inputs)).square().mean()).loss
+    loss = model(step=lambda classifier: classifier.classify(classifier.represent(inputs)).square().mean()).loss
     loss.backward()
     assert model.head.weight.grad is not None
     assert model.encoder.embeddings.word_embeddings.weight.grad is not None

@@ -43,7 +43,7 @@ def test_a_texts_answer_does_not_depend_on_its_batch_mates(adapted: Adapted) -> 
 
 
 def test_its_answers_are_those_of_the_model_itself(adapted: Adapted) -> None:
-    inputs = adapted.tokenizer(["the nurse was good"], return_tensors="pt", return_token_type_ids=False)
+    inputs = adapted.reader.tokenizer(["the nurse was good"], return_tensors="pt", return_token_type_ids=False)
     with torch.no_grad():
         expected = adapted.model.eval()(inputs["input_ids"], inputs["attention_mask"]).logits.double().softmax(-1)
     np.testing.assert_allclose(adapted.predict_proba(["the nurse was good"]), expected.numpy(), atol=1e-5)
@@ -69,7 +69,7 @@ def test_saved_and_loaded_it_answers_the_same(adapted: Adapted, tmp_path: Path) 
 def test_a_folder_without_a_finished_model_is_refused(adapted: Adapted, tmp_path: Path) -> None:
     adapted.save(tmp_path)
     (tmp_path / "acclimate.json").unlink()
-    with pytest.raises(InputError, match="no fine-tuned classifier"):
+    with pytest.raises(InputError, match="no fine-tuned model"):
         Adapted.load(tmp_path)
 
 

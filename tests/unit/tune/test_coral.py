@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,8 +15,11 @@ from acclimate.tune.align.coral import Coral
 class Identity:
     """A model whose representation is its input."""
 
-    def represent(self, **inputs: Tensor) -> Tensor:
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return inputs["input_ids"]
+
+    def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor | None = None) -> Tensor:
+        return inputs["input_ids"] if embedded is None else embedded
 
     def classify(self, representation: Tensor) -> Tensor:
         return representation[:, :2]
@@ -31,7 +36,8 @@ def value(source: Tensor, target: Tensor, from_target: list[bool]) -> Tensor:
         step=0,
         unlabelled={"input_ids": target},
     )
-    return Coral()(Identity(), batch, Outputs(lambda: (source, source[:, :2])))
+    model = Identity()
+    return Coral()(model, batch, Outputs(model, batch))
 
 
 def distance(source: Tensor, target: Tensor) -> float:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from acclimate.errors import InputError, RunError
-from acclimate.models.objective import Batch, Classifier, Objective, Outputs, weighted_cross_entropy
+from acclimate.models.objective import Batch, Model, Objective, Outputs, weighted_cross_entropy
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
 from acclimate.tune.settings import TuneSettings
@@ -39,11 +39,13 @@ class Recorder:
 
     replaces_task: ClassVar[bool] = False
     needs_unlabelled: ClassVar[bool] = True
+    needs_input_gradient: ClassVar[bool] = False
+    modality: ClassVar[tuple[str, ...]] = ("text",)
     value: float = 0.0
     batches: list[Batch] = dataclasses.field(default_factory=list)
     task_losses: list[float] = dataclasses.field(default_factory=list)
 
-    def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
+    def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         assert model.classify(outputs.representation).shape == outputs.logits.shape
         self.batches.append(batch)
         self.task_losses.append(weighted_cross_entropy(outputs.logits, batch.labels, batch.weights).item())
@@ -142,7 +144,7 @@ def test_labels_that_cannot_be_learned_are_refused(encoder_folder: Path, labels:
 
 def test_an_objective_without_the_unlabelled_texts_it_needs_is_refused(encoder_folder: Path, examples: Examples) -> None:
     bare = dataclasses.replace(examples, unlabelled=())
-    with pytest.raises(InputError, match="coral needs target texts without labels"):
+    with pytest.raises(InputError, match="coral needs target examples without labels"):
         fine_tune(str(encoder_folder), bare, CLASSES, SHORT, build_terms(["coral"]))
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from acclimate.models.objective import Batch, Classifier, Outputs
+from acclimate.models.objective import Batch, Model, Outputs
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term
@@ -56,11 +56,13 @@ class StopsAt:
 
     replaces_task: ClassVar[bool] = False
     needs_unlabelled: ClassVar[bool] = False
+    needs_input_gradient: ClassVar[bool] = False
+    modality: ClassVar[tuple[str, ...]] = ("text",)
 
     def __init__(self, step: int) -> None:
         self.step, self.seen = step, list[int]()
 
-    def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
+    def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         del model
         self.seen.append(batch.step)
         if batch.step == self.step:

@@ -21,7 +21,7 @@ def weighted(domain: Domain, weights: list[float]) -> Domain:
 
 def test_parts_stand_in_order_and_augmented_ones_count_as_the_targets() -> None:
     examples = gather(("a", "b"), source=SOURCE, target=TARGET, augmented=NEW, unlabelled=["u"])
-    assert list(examples.texts) == ["s1", "s2", "t1", "t2", "n1"]
+    assert list(examples.contents) == ["s1", "s2", "t1", "t2", "n1"]
     assert examples.labels.tolist() == [1, 0, 0, 1, 0]
     assert examples.from_target.tolist() == [False, False, True, True, True]
     assert list(examples.unlabelled) == ["u"]

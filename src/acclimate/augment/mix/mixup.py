@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.augment.mix.draws import check_alpha, draw_lambda, draw_pairs
 from acclimate.errors import InputError
+from acclimate.models.mixture import mix
 
 if TYPE_CHECKING:  # offline augmentation imports this family in every worker process and never needs torch
-    import torch
     from torch import Tensor
 
-    from acclimate.models.objective import Batch, Classifier, Outputs
+    from acclimate.models.objective import Batch, Model, Outputs
 
-Array = TypeVar("Array", "NDArray[np.float64]", "Tensor")
-
-
-def draw_lambda(count: int, alpha: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mixing shares ``λ ~ Beta(α, α)``, ``(count,)`` (Zhang 2018, section 2).
-
-    One share a pair rather than one a batch: the expected loss is the same, and with 16 pairs its gradient varies less than when a
-    whole batch is mixed by one draw.
-
-    >>> draw_lambda(3, 1.0, np.random.default_rng(0)).shape
-    (3,)
-    """
-    return rng.beta(alpha, alpha, size=count)
-
-
-def mix(values: Array, partners: Array, share: Array) -> Array:
-    """``λ a + (1 − λ) b`` row by row (Zhang 2018, section 2); values and partners ``(n, ...)``, share ``(n,)``.
-
-    >>> mix(np.array([[0.0], [2.0]]), np.array([[1.0], [0.0]]), np.array([0.5, 1.0])).tolist()
-    [[0.5], [2.0]]
-    """
-    by_row = share.reshape((-1,) + (1,) * (len(values.shape) - 1))
-    return by_row * values + (1 - by_row) * partners
+#: Where :class:`Mixup` can mix.
+LEVELS = ("auto", "input", "representation")
 
 
 def mix_rows(
@@ -68,63 +49,75 @@ def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, partner
     Cross-entropy is linear in the label, so this is the loss of the mixed label (Zhang 2018, eq. 1–2) with example weights.
 
     Args:
-        logits: of the mixed rows, ``(b, c)``.
-        labels, weights, partner, share: ``(b,)``.
+        logits: of the mixed rows, ``(b, c)``; of language models ``(b, t, c)``, where every position is a pair of its own.
+        labels: ``(b,)`` or ``(b, t)``; ignored ones do not count.
+        weights, partner, share: ``(b,)``.
     """
-    from torch.nn.functional import cross_entropy
+    from acclimate.models.objective import IGNORED, cross_entropies
 
-    own = share * weights
-    others = (1 - share) * weights[partner]
-    losses = own * cross_entropy(logits, labels, reduction="none")
-    losses = losses + others * cross_entropy(logits, labels[partner], reduction="none")
-    return losses.sum() / (own + others).sum().clamp_min(1e-12)
+    by_row = (-1,) + (1,) * (labels.ndim - 1)
+    other = labels[partner]
+    owns = (share * weights).reshape(by_row) * (labels != IGNORED)
+    others = ((1 - share) * weights[partner]).reshape(by_row) * (other != IGNORED)
+    losses = owns * cross_entropies(logits, labels) + others * cross_entropies(logits, other)
+    return losses.sum() / (owns + others).sum().clamp_min(1e-12)
 
 
 @dataclasses.dataclass(frozen=True)
 class Mixup:
-    """Mixup of what the encoder made of two texts; it takes the place of the task loss.
+    """Mixup of two examples and their labels; it takes the place of the task loss.
 
-    Texts cannot be averaged; their representations can (Guo 2019, "senMixup"; Verma 2019). The mixture is made of one forward
-    pass, so a step costs what a plain step costs.
+    Texts cannot be averaged; their representations can (Guo 2019, "senMixup"; Verma 2019), and so can the embeddings of their
+    tokens (Guo 2019, "wordMixup"; of language models Guo 2020, "SeqMix"). The mixture is made of one forward pass, so a step costs
+    what a plain step costs.
 
     Use when: labels are few and the model grows overconfident. Avoid when: classes differ by single words (negation), where points
     between two texts mean nothing.
 
     Args:
         alpha: of Beta(α, α). 0.2, as Zhang 2018 uses on ImageNet: most mixtures then stay close to one of the two.
-        level: where examples are mixed; ``"representation"`` is the input of the head.
+        level: where examples are mixed. ``"representation"`` is the input of the head, ``"input"`` pixels or token embeddings (a
+            shorter text goes on as zeros, and both are attended to); ``"auto"`` takes pixels of images (Zhang 2018) and the
+            representation of texts.
     """
 
-    paper: ClassVar[str] = "Zhang 2018; Guo 2019; Verma 2019"
-    modality: ClassVar[tuple[str, ...]] = ("text",)
-    summary: ClassVar[str] = "Trains on random interpolations of pairs of representations and of their labels."
-    summary_zh: ClassVar[str] = "在成对样本的表示及其标签的随机插值上训练。"
+    paper: ClassVar[str] = "Zhang 2018; Guo 2019; Guo 2020; Verma 2019"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image", "causal-lm")
+    summary: ClassVar[str] = "Trains on random interpolations of pairs of representations or inputs and of their labels."
+    summary_zh: ClassVar[str] = "在成对样本的表示（或输入）及其标签的随机插值上训练。"
     replaces_task: ClassVar[bool] = True
     needs_unlabelled: ClassVar[bool] = False
+    needs_input_gradient: ClassVar[bool] = False
 
     alpha: float = 0.2
-    level: str = "representation"
+    level: str = "auto"
 
     def __post_init__(self) -> None:
         """Raises InputError: alpha not above 0, or an unknown level."""
-        if isinstance(self.alpha, bool) or not isinstance(self.alpha, (int, float)) or not 0 < self.alpha < float("inf"):
-            raise InputError(f"mixup was given alpha {self.alpha!r}", expected="a number above 0, such as 0.2")
-        if self.level != "representation":
-            raise InputError(f"mixup was given level {self.level!r}", expected="level 'representation'")
+        check_alpha("mixup", self.alpha)
+        if self.level not in LEVELS:
+            raise InputError(f"mixup was given level {self.level!r}", expected=f"one of {', '.join(LEVELS)}")
 
-    def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
+    def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         """The mixed task loss; partners and shares come from the batch's own generator."""
-        rng = np.random.default_rng(_draw_seed(batch.generator))
-        representation = outputs.representation
-        count = len(representation)
-        share = representation.new_tensor(draw_lambda(count, self.alpha, rng))
-        partner = batch.labels.new_tensor(rng.permutation(count))
-        logits = model.classify(mix(representation, representation[partner], share))
+        share, partner = draw_pairs(batch, self.alpha)
+        pixels = self.level == "auto" and model.modality == "image"
+        if pixels or self.level == "input":
+            logits = mixed_logits(model, batch.inputs, outputs.embedded, partner, share)
+        else:
+            representation = outputs.representation
+            logits = model.classify(mix(representation, representation[partner], share.to(representation.dtype)))
         return mixed_cross_entropy(logits, batch.labels, batch.weights, partner, share)
 
 
-def _draw_seed(generator: torch.Generator) -> int:
-    """A seed drawn from torch's generator: NumPy has a Beta distribution that takes a generator, torch has none."""
-    import torch
+def mixed_logits(model: Model, inputs: Mapping[str, Tensor], embedded: Tensor, partner: Tensor, share: Tensor) -> Tensor:
+    """Logits of mixed inputs; of texts, tokens of either are attended to and padding enters as zeros."""
+    from acclimate.models.mixture import Mixture
 
-    return int(torch.randint(2**62, (), generator=generator))
+    mixture = Mixture(partner, share)
+    if "attention_mask" not in inputs:
+        return model.classify(model.represent(inputs, embedded=mixture.blend(embedded)))
+    mask = inputs["attention_mask"]
+    either = {**inputs, "attention_mask": mixture.union(mask)}
+    blended = mixture.blend(embedded * mask.unsqueeze(-1).to(embedded.dtype))
+    return model.classify(model.represent(either, embedded=blended))

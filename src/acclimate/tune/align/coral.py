@@ -10,7 +10,7 @@ from acclimate.errors import RunError
 if TYPE_CHECKING:  # recipes and listings read the names and settings of objectives without loading torch
     from torch import Tensor
 
-    from acclimate.models.objective import Batch, Classifier, Outputs
+    from acclimate.models.objective import Batch, Model, Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +28,14 @@ class Coral:
     """
 
     paper: ClassVar[str] = "Sun & Saenko 2016"
-    modality: ClassVar[tuple[str, ...]] = ("text",)
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Draws the covariances of source and target representations together while training."
     summary_zh: ClassVar[str] = "训练时使源域与目标域表示的协方差相互接近。"
     replaces_task: ClassVar[bool] = False
     needs_unlabelled: ClassVar[bool] = True
+    needs_input_gradient: ClassVar[bool] = False
 
-    def __call__(self, model: Classifier, batch: Batch, outputs: Outputs) -> Tensor:
+    def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         """The distance for one batch; 0 where one side is a single example, which has no covariance."""
         from acclimate.features.kernels import coral_distance
 
@@ -43,7 +44,7 @@ class Coral:
         labelled = outputs.representation
         is_source = ~batch.from_target
         source = labelled[is_source] if is_source.sum() >= 2 else labelled
-        target = model.represent(**batch.unlabelled)
+        target = model.represent(batch.unlabelled)
         if len(source) < 2 or len(target) < 2:
             return labelled.sum() * 0
         return coral_distance(source, target)

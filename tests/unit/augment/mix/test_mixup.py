@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
@@ -21,20 +23,22 @@ class LinearModel:
         self.encoder, self.head = torch.nn.Linear(5, 4), torch.nn.Linear(4, 3)
         self.represented = self.classified = 0
 
-    def represent(self, **inputs: Tensor) -> Tensor:
+    modality = "text"
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        return inputs["input_ids"]
+
+    def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor) -> Tensor:
+        del inputs
         self.represented += 1
-        return self.encoder(inputs["input_ids"])
+        return self.encoder(embedded)
 
     def classify(self, representation: Tensor) -> Tensor:
         self.classified += 1
         return self.head(representation)
 
     def outputs(self, batch: Batch) -> Outputs:
-        def forward() -> tuple[Tensor, Tensor]:
-            representation = self.represent(**batch.inputs)
-            return representation, self.classify(representation)
-
-        return Outputs(forward)
+        return Outputs(self, batch)
 
 
 def make_batch(seed: int = 0, count: int = 6) -> Batch:

@@ -1,0 +1,13 @@
+"""Objectives that keep a model from fitting too closely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acclimate.tune.regularize.label_smoothing import LabelSmoothing
+from acclimate.tune.regularize.r_drop import RDrop
+
+if TYPE_CHECKING:  # recipes and listings read the names and settings of objectives without loading torch
+    from acclimate.models.objective import Objective
+
+METHODS: dict[str, type[Objective]] = {"r-drop": RDrop, "label-smoothing": LabelSmoothing}
