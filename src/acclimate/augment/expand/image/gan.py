@@ -39,6 +39,7 @@ class Gan:
         side: of the pictures it learns and draws: 8, 16, 32 or 64; the cost grows with its square.
         width: channels of the last hidden layer.
         batch: pictures a step.
+        rate: learning rate of Adam, 2e-4 as Radford et al. chose.
         training: the labelled pictures it learns from, those to expand where not given; the verb provides it.
     """
 
@@ -53,6 +54,7 @@ class Gan:
     side: int = 32
     width: int = 32
     batch: int = 32
+    rate: float = 2e-4
     training: Domain | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +64,7 @@ class Gan:
         check_range(self.method, "steps", self.steps, 1, 1e7)
         check_range(self.method, "width", self.width, 1, 1024)
         check_range(self.method, "batch", self.batch, 2, 4096)
+        check_range(self.method, "rate", self.rate, 1e-8, 1)
 
     def expand(self, examples: Domain, times: int, seed: int, workers: int = 1) -> Domain:
         """``times`` new pictures for each one; see :class:`acclimate.augment.base.Augmenter`.
@@ -77,7 +80,7 @@ class Gan:
         if not len(examples):
             return descend(examples, [], method=self.method, seed=seed, settings=settings)
         lesson = Lesson.of(self.training if self.training is not None else examples, self.method, seed)
-        generator = train(lesson, steps=self.steps, side=self.side, width=self.width, batch=self.batch)
+        generator = train(lesson, steps=self.steps, side=self.side, width=self.width, batch=self.batch, rate=self.rate)
         made, others = [], []
         for name, data, label in zip(examples.ids, examples.images, examples.labels, strict=True):
             parent, place = planes(data), lesson.class_of(label, self.method)
@@ -92,7 +95,7 @@ class Gan:
 LATENT = 64
 
 
-def train(lesson: Lesson, *, steps: int, side: int, width: int, batch: int) -> Generator:
+def train(lesson: Lesson, *, steps: int, side: int, width: int, batch: int, rate: float) -> Generator:
     """A generator trained against a discriminator; the same lesson and settings give the same weights."""
     import torch
     from torch.nn.functional import softplus
@@ -103,7 +106,7 @@ def train(lesson: Lesson, *, steps: int, side: int, width: int, batch: int) -> G
         pictures, labels = lesson.pictures(side), torch.from_numpy(lesson.labels)
         classes = len(lesson.classes)
         generator, discriminator = Generator(classes, LATENT, width, side), Discriminator(classes, width, side)
-        first, second = (torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator))
+        first, second = (torch.optim.Adam(net.parameters(), lr=rate, betas=(0.5, 0.999)) for net in (generator, discriminator))
         rng = torch.Generator().manual_seed(lesson.seed)
         for _ in track(range(steps), "Training the generator", total=steps):
             rows = torch.randint(len(labels), (batch,), generator=rng)
