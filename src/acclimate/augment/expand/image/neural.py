@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from acclimate.augment.base import check_times, descend, settings_of
-from acclimate.augment.expand.image.draws import copy_keys, uniforms
+from acclimate.augment.expand.image.draws import Keys, copy_keys, uniforms
 from acclimate.augment.expand.image.learned import Lesson, as_numbers, as_pixels
-from acclimate.augment.expand.image.pictures import coloured, planes, resized, written
+from acclimate.augment.expand.image.pictures import Pixels, coloured, planes, resized, written
 from acclimate.augment.expand.image.plans import check_range
 from acclimate.data.domain import Domain
 from acclimate.engine.progress import track
@@ -84,34 +84,47 @@ class Neural:
             InputError: ``times`` or ``workers`` is less than 1, no pictures, or examples without a label to learn from.
         """
         check_times(times, workers)
-        settings = settings_of(self)
         if not len(examples):
-            return descend(examples, [], method=self.method, seed=seed, settings=settings)
+            return descend(examples, [], method=self.method, seed=seed, settings=settings_of(self))
         lesson = Lesson.of(self.training if self.training is not None else examples, self.method, seed)
-        network, _ = train(
-            lesson,
-            loss=self.loss,
-            weight=self.weight,
-            steps=self.steps,
-            side=self.side,
-            batch=self.batch,
-            rate=self.rate,
-        )
-        made, partners, others = [], [], []
+        network, _ = self.train(lesson)
+        return self.pair(network, lesson, examples, times, seed)
+
+    def train(self, lesson: Lesson) -> tuple[AugmentationNetwork, SmallClassifier]:
+        """The network, and the classifier it was trained with, as the settings say."""
+        return train(lesson, loss=self.loss, weight=self.weight, steps=self.steps, side=self.side, batch=self.batch, rate=self.rate)
+
+    def pair(self, network: AugmentationNetwork, lesson: Lesson, examples: Domain, times: int, seed: int) -> Domain:
+        """What a trained network makes of each example and ``times`` partners of its class.
+
+        Raises:
+            InputError: an example of a class that was not learned.
+        """
+        made, drawn, others = [], [], []
         for name, data, label in zip(examples.ids, examples.images, examples.labels, strict=True):
-            parent = planes(data)
-            mates = [row for row in np.flatnonzero(lesson.labels == lesson.class_of(label, self.method)) if lesson.ids[row] != name]
-            for draw in uniforms(copy_keys(self.method, seed, name, data, times), 1)[:, 0].tolist():
-                mate = mates[int(draw * len(mates))] if mates else None  # alone in its class: its own partner
-                partner = planes(lesson.data[mate]) if mate is not None else parent
-                partner_name = lesson.ids[mate] if mate is not None else name
-                second = resized(partner, *parent.shape[1:])
-                both = as_numbers(coloured(parent)), as_numbers(coloured(second))
-                made.append(written(as_pixels(combine(network, *both), grey=len(parent) == len(partner) == 1)))
-                partners.append(partner_name)
-                others.append(lesson.others(name, *([partner_name] if mate is not None else [])))
-        drawn = [{"partner": partner} for partner in partners]
+            keys = copy_keys(self.method, seed, name, data, times)
+            for partner, partner_data in _partners(lesson, name, data, lesson.class_of(label, self.method), keys):
+                made.append(written(_pair(network, planes(data), planes(partner_data))))
+                drawn.append({"partner": partner})
+                others.append(lesson.others(*dict.fromkeys([name, partner])))
+        settings = settings_of(self)
         return descend(examples, made, method=self.method, seed=seed, settings=settings, drawn=drawn, others=others)
+
+
+def _partners(lesson: Lesson, name: str, data: bytes, label: int, keys: Keys) -> list[tuple[str, bytes]]:
+    """Id and picture of another example of the class for each key; the example itself where it is alone."""
+    mates = [row for row in np.flatnonzero(lesson.labels == label).tolist() if lesson.ids[row] != name]
+    if not mates:
+        return [(name, data)] * len(keys)
+    chosen = [mates[int(draw * len(mates))] for draw in uniforms(keys, 1)[:, 0].tolist()]
+    return [(lesson.ids[row], lesson.data[row]) for row in chosen]
+
+
+def _pair(network: AugmentationNetwork, parent: Pixels, partner: Pixels) -> Pixels:
+    """One picture of the parent's size; grey if both are."""
+    second = resized(partner, *parent.shape[1:])
+    made = combine(network, as_numbers(coloured(parent)), as_numbers(coloured(second)))
+    return as_pixels(made, grey=len(parent) == len(partner) == 1)
 
 
 def combine(network: AugmentationNetwork, first: Tensor, second: Tensor) -> Tensor:
