@@ -202,7 +202,7 @@ def test_a_picture_alone_in_its_class_is_its_own_partner() -> None:
         ({"method": "geometric", "angle": 181}, "from 0 to 180"),
         ({"method": "kernel-filter", "filters": ()}, "without filters"),
         ({"method": "kernel-filter", "filters": ["blur"]}, "'filters'"),
-        ({"method": "erasing", "smallest": 0.5}, "from 0 to 0.4"),
+        ({"method": "erasing", "area": (0.5, 0.4)}, "from 0 to 0.4"),
         ({"method": "autoaugment", "policy": "svhn"}, "'policy'"),
         ({"method": "trivialaugment", "fill": -1}, "grey value"),
         ({"method": "fourier", "beta": 0.5}, "from 0 to 0.499"),

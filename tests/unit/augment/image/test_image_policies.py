@@ -97,7 +97,7 @@ def test_autoaugment_acts_as_often_as_its_table_says() -> None:
 
 
 def test_erased_areas_and_ratios_are_as_asked_for() -> None:
-    plan = Erasing(smallest=0.1, largest=0.3, ratio=0.5).plan(KEYS, 200, 100)
+    plan = Erasing(area=(0.1, 0.3), ratio=0.5).plan(KEYS, 200, 100)
     left, top, width, height = plan.numbers[:, 0, :4].T
     assert (left >= 0).all()
     assert (top >= 0).all()

@@ -28,7 +28,7 @@ class Erasing:
     Avoid when: small parts decide the class: what is covered may be all of the evidence.
 
     Args:
-        smallest, largest: share of the picture's area that is covered.
+        area: the smallest and the largest share of the picture that is covered.
         ratio: the sides' ratio lies between this and its inverse.
         fill: ``"noise"`` or a grey value from 0 to 255.
     """
@@ -39,15 +39,14 @@ class Erasing:
     summary: ClassVar[str] = "covers a random rectangle of each picture"
     summary_zh: ClassVar[str] = "随机擦除：用噪声或灰度遮盖每张图的一个随机矩形"
 
-    smallest: float = 0.02
-    largest: float = 0.4
+    area: tuple[float, float] = (0.02, 0.4)
     ratio: float = 0.3
     fill: Literal["noise"] | int = "noise"
 
     def __post_init__(self) -> None:
         """Raises InputError: a setting outside its range."""
-        check_range(self.method, "largest", self.largest, 0, 1)
-        check_range(self.method, "smallest", self.smallest, 0, self.largest)
+        check_range(self.method, "the largest area", self.area[1], 0, 1)
+        check_range(self.method, "the smallest area", self.area[0], 0, self.area[1])
         check_range(self.method, "ratio", self.ratio, 0.01, 1)
         if isinstance(self.fill, int) and not 0 <= self.fill <= 255:
             raise InputError(f"erasing with fill={self.fill}", expected="'noise' or a grey value from 0 to 255")
@@ -55,7 +54,8 @@ class Erasing:
     def plan(self, keys: Keys, height: int, width: int) -> Plan:
         """What is done to each of ``n`` pictures; see :class:`acclimate.augment.expand.image.pictures.Planner`."""
         draws = uniforms(keys, 4).T
-        area = (self.smallest + (self.largest - self.smallest) * draws[0]) * height * width
+        smallest, largest = self.area
+        area = (smallest + (largest - smallest) * draws[0]) * height * width
         ratio = np.exp((2 * draws[1] - 1) * -np.log(self.ratio))
         sides_x = np.clip(np.rint(np.sqrt(area / ratio)), 1, width)
         sides_y = np.clip(np.rint(np.sqrt(area * ratio)), 1, height)
