@@ -4,8 +4,7 @@ Batches of uint8 pictures in memory, 256 of 32 × 32 and 16 of 224 × 224, photo
 RandAugment with two operations at magnitude 9. Kornia draws one set of operations for a whole batch and works on floats from 0 to
 1, which it is handed as such; acclimate draws for every picture and works on bytes. Fourier adaptation exchanges low frequencies
 with a second picture, whose spectrum is computed anew each time; the reference is the same formula with batched fast Fourier
-transforms of all frequencies in torch. Ours and theirs take turns, so that a busy machine slows both; CPU seconds count, the best
-of the turns.
+transforms of all frequencies in torch. Ours and theirs take turns, so that a busy machine slows both; CPU seconds count.
 """
 
 from __future__ import annotations
@@ -66,21 +65,21 @@ def whole_transform(images: torch.Tensor, styles: torch.Tensor, beta: float) -> 
 
 
 def race(calls: dict[str, Call], count: int, seconds: float, turns: int) -> dict[str, float]:
-    """Pictures a CPU second of each call: the best of ``turns`` of at least ``seconds`` each, taken in turn."""
-    best = dict.fromkeys(calls, 0.0)
+    """Pictures a CPU second of each call over ``turns`` of at least ``seconds`` each, taken in turn."""
+    spent, done = dict.fromkeys(calls, 0.0), dict.fromkeys(calls, 0)
     number = 0
     for name, call in calls.items():
         for number in range(3 if name != "acclimate" else 30):  # compiles every operation that can be drawn
             call(number)
     for _ in range(turns):
         for name, call in calls.items():
-            start, done = time.process_time(), 0
+            start = time.process_time()
             while time.process_time() - start < seconds:
                 number += 1
                 call(number)
-                done += count
-            best[name] = max(best[name], done / (time.process_time() - start))
-    return best
+                done[name] += count
+            spent[name] += time.process_time() - start
+    return {name: done[name] / spent[name] for name in calls}
 
 
 def line(what: str, side: int, rates: dict[str, float]) -> dict[str, Any]:

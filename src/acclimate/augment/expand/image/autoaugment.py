@@ -133,6 +133,7 @@ class AutoAugment:
     method: ClassVar[str] = "autoaugment"
     paper: ClassVar[str] = "Cubuk et al. 2019"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "applies a pair of operations that a search found on CIFAR-10 or ImageNet"
     summary_zh: ClassVar[str] = "AutoAugment：应用在 CIFAR-10 或 ImageNet 上搜索得到的操作组合"
 

@@ -18,8 +18,8 @@ class Colour:
     The four act in this order. Hue turns around the grey axis of YIQ, which keeps luma, so the three before it are not undone. Of
     a grey picture only brightness and contrast change.
 
-    Reference: Shorten & Khoshgoftaar 2019, section "Color space transformations"; ranges 0.4, 0.4, 0.4, 0.1 of Krizhevsky 2012's
-    successors, among them He et al. 2020 (MoCo, section 3.3).
+    Reference: Shorten & Khoshgoftaar 2019, section "Color space transformations"; ranges 0.4, 0.4, 0.4, 0.1 of Chen et al.
+    2020, "Improved baselines with momentum contrastive learning".
 
     Use when: light, camera or season differ between what is labelled and what will be seen.
     Avoid when: colour is the class (ripe fruit, stains, traffic lights): set ``hue=0`` and a small ``saturation``.
@@ -30,8 +30,9 @@ class Colour:
     """
 
     method: ClassVar[str] = "colour"
-    paper: ClassVar[str] = "Shorten & Khoshgoftaar 2019; He et al. 2020"
+    paper: ClassVar[str] = "Shorten & Khoshgoftaar 2019; Chen et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "changes brightness, contrast, saturation and hue of each picture by its own draw"
     summary_zh: ClassVar[str] = "颜色变换：逐图随机调整亮度、对比度、饱和度与色相"
 

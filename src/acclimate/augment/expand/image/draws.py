@@ -1,7 +1,7 @@
 """Random numbers that belong to one picture: made from its own key by a counter, so that no neighbour can move them.
 
 A key stands for (method, seed, parent id, parent content, copy). Number ``j`` of a key is the output of SplitMix64 at
-``key + (j + 1) γ`` (Steele, Lea & Flood 2014, figure 17): vectorised over pictures, with no generator object to seed.
+``key + (j + 1) γ`` (Steele, Lea & Flood 2014): vectorised over pictures, with no generator object to seed.
 """
 
 from __future__ import annotations

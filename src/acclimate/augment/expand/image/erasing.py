@@ -36,6 +36,7 @@ class Erasing:
     method: ClassVar[str] = "erasing"
     paper: ClassVar[str] = "Zhong et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "covers a random rectangle of each picture"
     summary_zh: ClassVar[str] = "随机擦除：用噪声或灰度遮盖每张图的一个随机矩形"
 

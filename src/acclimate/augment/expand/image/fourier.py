@@ -133,6 +133,7 @@ class Fourier:
     method: ClassVar[str] = "fourier"
     paper: ClassVar[str] = "Yang & Soatto 2020"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "takes the low-frequency amplitudes of a picture of another domain"
     summary_zh: ClassVar[str] = "傅里叶域适应：换用另一领域图像的低频幅度，保留相位"
     needs: ClassVar[tuple[str, ...]] = ("pictures of another domain (style)",)

@@ -28,24 +28,26 @@ class Gan:
     discriminator with spectral norm, and differentiable shifts and brightness before the discriminator, without which it learns
     a hundred pictures by heart. What it draws is enlarged to the parent's size.
 
-    Reference: Goodfellow et al. 2014, section 3 (the loss); Radford et al. 2016 (architecture, Adam with 2e-4 and 0.5); Mirza &
+    Reference: Goodfellow et al. 2014, section 3 (the loss); Radford et al. 2016 (architecture, β₁ of Adam); Mirza &
     Osindero 2014 (the class); Zhao et al. 2020 (the shifts).
 
     Use when: there are hundreds of small, aligned pictures a class (digits, faces, patches) and minutes to train.
-    Avoid when: there are tens of photographs: it draws blots of the right colour. Perez & Wang found it behind plain geometry.
+    Avoid when: there are tens of photographs: it draws blots of the right colour.
 
     Args:
         steps: of training.
         side: of the pictures it learns and draws: 8, 16, 32 or 64; the cost grows with its square.
         width: channels of the last hidden layer.
         batch: pictures a step.
-        rate: learning rate of Adam, 2e-4 as Radford et al. chose.
+        rate: learning rate of Adam. After 800 steps on 1,000 digits of MNIST, 1e-3 draws digits of the class asked for, 5e-4 many
+            of other classes, and the 2e-4 of Radford et al. fragments.
         training: the labelled pictures it learns from, those to expand where not given; the verb provides it.
     """
 
     method: ClassVar[str] = "gan"
     paper: ClassVar[str] = "Goodfellow et al. 2014; Radford et al. 2016; Zhao et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "draws pictures of a class with a small generator that learned from the labelled ones"
     summary_zh: ClassVar[str] = "生成对抗网络：在带标签图像上训练小型条件生成器并按类别生成图像"
     needs: ClassVar[tuple[str, ...]] = ("target labels",)
@@ -54,7 +56,7 @@ class Gan:
     side: int = 32
     width: int = 32
     batch: int = 32
-    rate: float = 2e-4
+    rate: float = 1e-3
     training: Domain | None = None
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ class Geometric:
 
     Args:
         mirror: probability of mirroring left and right.
-        angle: degrees, at most, either way. 15 is what Shorten & Khoshgoftaar call safe for digits up to 20.
+        angle: degrees, at most, either way. 15 is within the 20 that Shorten & Khoshgoftaar call useful for digits.
         zoom: share by which a picture grows or shrinks at most.
         shear: shift per pixel of height at most.
         shift: share of width and height at most.
@@ -37,6 +37,7 @@ class Geometric:
     method: ClassVar[str] = "geometric"
     paper: ClassVar[str] = "Shorten & Khoshgoftaar 2019"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "mirrors, turns, zooms, shears and moves each picture by its own draw"
     summary_zh: ClassVar[str] = "几何变换：逐图随机翻转、旋转、缩放、错切与平移"
 

@@ -43,6 +43,7 @@ class HistogramMatch:
     method: ClassVar[str] = "histogram"
     paper: ClassVar[str] = "Gonzalez & Woods 2018"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "takes each channel's distribution of values from a picture of another domain"
     summary_zh: ClassVar[str] = "直方图匹配：各通道换用另一领域图像的取值分布"
     needs: ClassVar[tuple[str, ...]] = ("pictures of another domain (style)",)

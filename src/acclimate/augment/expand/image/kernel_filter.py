@@ -38,6 +38,7 @@ class KernelFilter:
     method: ClassVar[str] = "kernel-filter"
     paper: ClassVar[str] = "Shorten & Khoshgoftaar 2019; Kang et al. 2017"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "blurs or sharpens each picture, or shuffles its smallest patches, by its own draw"
     summary_zh: ClassVar[str] = "核滤波：逐图随机高斯模糊、运动模糊、锐化或打乱 2×2 小块"
 

@@ -51,6 +51,7 @@ class MeanStd:
     method: ClassVar[str] = "mean-std"
     paper: ClassVar[str] = "Reinhard et al. 2001; Huang & Belongie 2017"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "takes each channel's mean and spread from a picture of another domain"
     summary_zh: ClassVar[str] = "均值-方差匹配：各通道换用另一领域图像的均值与标准差"
     needs: ClassVar[tuple[str, ...]] = ("pictures of another domain (style)",)

@@ -38,7 +38,8 @@ class Neural:
     section 3.3.
 
     Use when: a class is one kind of picture and there is no prior about which changes are harmless.
-    Avoid when: plain geometry is known to be safe: it costs nothing and was as good in the paper on the harder of its two tasks.
+    Avoid when: plain geometry is known to be safe, which costs nothing; or a class holds many kinds of picture: two of them laid
+    over each other are neither.
 
     Args:
         loss: of what is made: ``"none"``, ``"content"`` or ``"style"``.
@@ -53,6 +54,7 @@ class Neural:
     method: ClassVar[str] = "neural"
     paper: ClassVar[str] = "Perez & Wang 2017"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "a network trained with a classifier makes one picture out of two of a class"
     summary_zh: ClassVar[str] = "神经增强：与分类器联合训练的网络把同类两图合成一张新图"
     needs: ClassVar[tuple[str, ...]] = ("target labels",)

@@ -39,6 +39,7 @@ class RandAugment:
     method: ClassVar[str] = "randaugment"
     paper: ClassVar[str] = "Cubuk et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "applies a few random operations of one strength, drawn for each picture by itself"
     summary_zh: ClassVar[str] = "RandAugment：逐图随机抽取若干同等强度的操作"
 

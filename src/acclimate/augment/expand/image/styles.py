@@ -34,7 +34,7 @@ class Restyler(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """A parent, the key of each copy, and for each copy the id and the bytes of the picture that lends its look."""
+    """A parent, and for each copy the id and the bytes of the picture that lends its look."""
 
     data: bytes
     lenders: tuple[tuple[str, bytes], ...]

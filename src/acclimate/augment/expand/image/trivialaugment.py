@@ -35,6 +35,7 @@ class TrivialAugment:
     method: ClassVar[str] = "trivialaugment"
     paper: ClassVar[str] = "Müller & Hutter 2021"
     modality: ClassVar[tuple[str, ...]] = ("image",)
+    extra: ClassVar[str] = "vision"
     summary: ClassVar[str] = "applies one random operation at a random strength to each picture"
     summary_zh: ClassVar[str] = "TrivialAugment：每张图一个随机操作、随机强度，无需调参"
 
