@@ -29,6 +29,8 @@ from acclimate.tune.settings import TuneSettings
 from tests.causal import make_causal
 from tests.shift import pool, sentences
 
+#: Augmenters of pictures have the same test in their family's contract.
+EXPANDERS = [name for name, method in EXPANDERS.items() if "text" in method.modality]
 ARMS = [
     TARGET_ONLY,
     SOURCE_ONLY,

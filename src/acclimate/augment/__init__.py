@@ -9,8 +9,34 @@ from typing import Any
 from acclimate.augment.adversarial import METHODS as ADVERSARIAL
 from acclimate.augment.base import Augmenter
 from acclimate.augment.expand.eda import Eda
+from acclimate.augment.expand.image.autoaugment import AutoAugment
+from acclimate.augment.expand.image.colour import Colour
+from acclimate.augment.expand.image.erasing import Erasing
+from acclimate.augment.expand.image.fourier import Fourier
+from acclimate.augment.expand.image.gan import Gan
+from acclimate.augment.expand.image.geometric import Geometric
+from acclimate.augment.expand.image.histogram import HistogramMatch
+from acclimate.augment.expand.image.kernel_filter import KernelFilter
+from acclimate.augment.expand.image.mean_std import MeanStd
+from acclimate.augment.expand.image.neural import Neural
+from acclimate.augment.expand.image.randaugment import RandAugment
+from acclimate.augment.expand.image.trivialaugment import TrivialAugment
 from acclimate.augment.mix import METHODS as MIX
 
-METHODS: dict[str, type[Augmenter]] = {"eda": Eda}
+METHODS: dict[str, type[Augmenter]] = {
+    "eda": Eda,
+    "geometric": Geometric,
+    "colour": Colour,
+    "kernel-filter": KernelFilter,
+    "erasing": Erasing,
+    "randaugment": RandAugment,
+    "trivialaugment": TrivialAugment,
+    "autoaugment": AutoAugment,
+    "fourier": Fourier,
+    "mean-std": MeanStd,
+    "histogram": HistogramMatch,
+    "gan": Gan,
+    "neural": Neural,
+}
 #: Objectives; typed loosely because their protocol would bring torch along.
 ONLINE: dict[str, type[Any]] = {**MIX, **ADVERSARIAL}

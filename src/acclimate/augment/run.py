@@ -12,7 +12,14 @@ from acclimate.errors import InputError
 
 
 def augment(
-    examples: Target | Domain, *, method: str = "eda", times: int = 4, seed: int = 0, workers: int = 1, **settings: Any
+    examples: Target | Domain,
+    *,
+    method: str = "eda",
+    times: int = 4,
+    seed: int = 0,
+    workers: int = 1,
+    style: Target | Domain | None = None,
+    **settings: Any,
 ) -> Domain:
     """New examples with the labels of their parents.
 
@@ -23,6 +30,8 @@ def augment(
         times: new examples for each one.
         seed: of every random choice. The same seed gives the same bytes, whatever the number of workers.
         workers: processes.
+        style: for methods of style, the pictures whose look the new ones take: give a source as ``examples`` and the target here,
+            or the reverse. Of a target, its labelled and unlabelled pictures; labels are not looked at.
         settings: of the method; ``acclimate methods NAME`` lists them.
 
     Returns:
@@ -44,6 +53,7 @@ def augment(
             expected=f"one of {', '.join(sorted(METHODS))}",
             fix=f"name '{method}' among the objectives of the tuning instead",
         )
-    augmenter = build(METHODS, "augmenter", method, settings)
     parents = examples.labelled if isinstance(examples, Target) else examples
+    lenders = style.inputs if isinstance(style, Target) else style
+    augmenter = build(METHODS, "augmenter", method, settings, {"style": lenders, "training": parents})
     return augmenter.expand(parents, times, seed, workers)

@@ -108,6 +108,7 @@ def augment(
     out: Out,
     method: Annotated[str, typer.Option(help="An augmenter; `acclimate methods` lists them.")] = "eda",
     times: Annotated[int, typer.Option(help="New examples per example.", min=1)] = 4,
+    style: Annotated[str | None, typer.Option(help="For methods of style: pictures of another domain, a file or a folder.")] = None,
     settings: Settings = None,
     text: Text = None,
     label: Label = None,
@@ -128,26 +129,34 @@ def augment(
     check_file(out)
     chosen = parse_settings(settings)
     examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
-    _, examples = cleaned_of(None, examples, "")  # a child of what repeats a test example would be a child of that
+    # A child of what repeats a test example would be a child of that.
+    lenders, examples = cleaned_of(read_source(style, on_bad_row) if style else None, examples, "style")
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
-        grow(parents.take([]), method=method, times=times, **chosen)  # checks the method and its settings
+        grow(parents.take([]), method=method, times=times, style=lenders, **chosen)  # checks the method and its settings
         plan = f"make {times * len(parents)} examples with '{method}' and write '{out}'"
         say_plan(plan, json, method=method, parents=len(parents), made=times * len(parents), out=str(out))
         return
     with show():
-        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, **chosen)
+        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, style=lenders, **chosen)
     for line in grown.notes:
         note(line)
     write(grown.table, out)
     if json:
         print_json({"out": str(out), "method": method, "parents": len(parents), "made": len(grown)})
         return
-    pairs = [(grown.texts[row * times], parents.texts[row]) for row in range(min(3, len(parents)))]
+    pairs = [(_shown(grown.contents[row * times]), _shown(parents.contents[row])) for row in range(min(3, len(parents)))]
     print_table(f"{method}: {len(grown)} examples from {len(parents)}", ("made", "from"), pairs)
     say(f"written: {out}")
+
+
+def _shown(content: str | bytes) -> str:
+    """A text, or a picture in a few words."""
+    from acclimate.data.images import described
+
+    return content if isinstance(content, str) else described(content)
 
 
 def tune(

@@ -111,7 +111,7 @@ class Workshop:
 
     def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
         key = content_hash("augment", str(method), examples.fingerprint, seed)
-        return self.once(key, lambda: augment(examples, method=method.name, seed=seed, **dict(method.settings)))
+        return self.once(key, lambda: augment(examples, method=method.name, seed=seed, style=self.source, **dict(method.settings)))
 
     def once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
         """What ``make`` gives and the seconds it took, remembered under ``key``, which names the kind and every input."""

@@ -21,7 +21,7 @@ from acclimate.errors import InputError
 
 #: Settings under which a method needs nothing from the network.
 OFFLINE: dict[str, dict[str, Any]] = {"eda": {"synonyms": "none"}}
-NAMES = sorted(METHODS)
+NAMES = sorted(name for name, method in METHODS.items() if "text" in method.modality)
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",

@@ -469,10 +469,9 @@ class _Run:
             notes.append(f"{bad} bad rows were skipped: {'; '.join(reasons)}")
         limit = self.budget.limit(usable)
         if found.taken == usable and found.spent < limit:
-            unit = f"{found.spent:.0f} tokens" if self.budget.kind == "tokens" else "examples"
-            notes.append(f"the budget of {self.budget} is more than the pool: all {usable} {unit} are kept")
+            notes.append(f"the budget of {self.budget} is more than the whole pool: all {usable} examples are kept")
         if found.spent > limit:
-            notes.append(f"the best example alone costs more than the budget of {self.budget}; it is kept")
+            notes.append(f"the best example alone has {found.spent:.0f} tokens, more than the budget of {self.budget}; it is kept")
         digests = {one.number: one.digest for one in surveyed}
         return {
             "key": key,
