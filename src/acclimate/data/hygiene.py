@@ -156,9 +156,6 @@ class Sweeper:
         removals: list[Removal] = []
         return _sweep("source", batch, self._reference, removals), removals
 
-    def __len__(self) -> int:
-        return len(self._reference.rows)
-
 
 def check_same_modality(known: Domain, other: Domain) -> None:
     """Raise an InputError where two domains do not consist of the same kind of examples."""

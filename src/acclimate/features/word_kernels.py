@@ -152,6 +152,8 @@ class Hashing:
         written = text.decode("utf-8", "replace")
         if plain:
             written = written.lower()
+            if written.replace(" ", "").isalnum():  # nothing but words
+                return written
         pattern = word_pattern() if self.rule == "words" else _RUNS
         return " ".join(pattern.findall(written))
 

@@ -229,7 +229,8 @@ def keep(job: Job, item: ToKeep) -> tuple[int, float]:
             else:
                 rows = rows.rename_columns([f"{c}_original" if c == name else c for c in rows.column_names])
         rows = rows.append_column(name, values)
-    write_parquet(job.place("kept", shard.number, ".parquet"), rows)
+    with atomic_path(job.place("kept", shard.number, ".parquet")) as temporary:
+        pq.write_table(rows, temporary, compression="lz4")  # read once, soon
     return shard.number, float(np.sum(weights))
 
 

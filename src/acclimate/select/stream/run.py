@@ -53,7 +53,7 @@ FIT_ROWS = 50_000
 #: Seconds between two savings of what was surveyed.
 _SAVE_SECONDS = 10.0
 #: Bytes of a part of the result, about, before compression.
-PART_BYTES = 256 << 20
+PART_BYTES = 32 << 20
 FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv")
 
 Integers = NDArray[np.int64]
@@ -137,7 +137,6 @@ def select_stream(
     if format not in FORMATS:
         raise InputError(f"The format '{format}' of parts", expected=f"one of {', '.join(FORMATS)}", fix="leave it out for Parquet")
     tools = dataclasses.replace(tools or Toolbox(), seed=seed)
-    selector = _selector(method, settings, tools, taking)
     engine = engine or Local()
     key = _key(pool, target, method, settings, seed, also or {}, tools, fit_rows)
     whole = content_hash(key, str(wanted), str(taking), format)
@@ -145,18 +144,8 @@ def select_stream(
         done = _finished(out, whole)
         if done is not None:
             return done
-        run = _Run(pool, target, out, work / key, engine, selector, method, wanted, taking)
-        job = Job(
-            pool=pool,
-            roles=_roles(selector, pool),
-            work=run.work,
-            selector=selector,
-            sweeper=_sweeper(target, also),
-            sampled=0.0 if "adds-up" in selector.traits else _share(pool, fit_rows),
-            seed=seed,
-            temperature=taking.temperature if taking.how == "gumbel" else None,
-            count_tokens=count_tokens if wanted.kind == "tokens" else None,
-        )
+        job = prepared(pool, target, work / key, method, settings, taking, wanted, seed, tools, also, count_tokens, fit_rows)
+        run = _Run(pool, target, out, work / key, engine, job.selector, method, wanted, taking)
         begun = time.monotonic()
         surveyed = run.survey(job)
         run.fit(job, surveyed, tools)
@@ -168,6 +157,51 @@ def select_stream(
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
         return Streamed(out, manifest)
+
+
+def prepared(
+    pool: Pool,
+    target: Target,
+    work: Path,
+    method: str,
+    settings: Mapping[str, Any],
+    taking: Pick,
+    budget: Budget,
+    seed: int,
+    tools: Toolbox,
+    also: Mapping[str, Domain] | None,
+    count_tokens: Callable[[str], int] | None,
+    fit_rows: int,
+) -> Job:
+    """What workers need to know, with a selector that is not fitted yet.
+
+    Raises:
+        InputError: a method or a way of taking rows that needs the pool in memory.
+    """
+    selector = _selector(method, settings, tools, taking)
+    return Job(
+        pool=pool,
+        roles=_roles(selector, pool),
+        work=work,
+        selector=selector,
+        sweeper=_sweeper(target, also),
+        sampled=0.0 if "adds-up" in selector.traits else _share(pool, fit_rows),
+        seed=seed,
+        temperature=taking.temperature if taking.how == "gumbel" else None,
+        count_tokens=count_tokens if budget.kind == "tokens" else None,
+    )
+
+
+def fit_sample(job: Job, shards: Sequence[Shard], first: Mapping[int, int], target: Target, tools: Toolbox, method: str) -> None:
+    """Fit a selector on the rows that were drawn from the shards; ``first``: how many records of its file precede each."""
+    tables = []
+    for shard in shards:
+        file = job.place("sample", shard.number, ".parquet")
+        if file.exists():
+            tables.append(_with_ids(pq.read_table(file), shard, first[shard.number], job.pool))
+    sample = Domain(job.pool.name, unify(tables))
+    check_needs(METHODS, method, sample, target, tools, job.selector)
+    job.selector.fit(sample, target)
 
 
 def _selector(method: str, settings: Mapping[str, Any], tools: Toolbox, taking: Pick) -> Selector:
@@ -209,8 +243,8 @@ def _print_of(target: Target) -> str:
 
 
 def _sweeper(target: Target, also: Mapping[str, Domain] | None) -> Sweeper | None:
-    sweeper = Sweeper(target, also)
-    return sweeper if len(sweeper) else None
+    sealed = len(target.test) + sum(map(len, (also or {}).values())) + (len(target.validation) if target.validation else 0)
+    return Sweeper(target, also) if sealed else None
 
 
 def _share(pool: Pool, fit_rows: int) -> float:
@@ -351,15 +385,7 @@ class _Run:
             assert statistic is not None
             cast("AddsUp", self.selector).settle(statistic, self.target)
             return
-        first = first_rows(self.pool, surveyed)
-        tables = []
-        for shard in self.pool.shards:
-            file = job.place("sample", shard.number, ".parquet")
-            if file.exists():
-                tables.append(_with_ids(pq.read_table(file), shard, first[shard.number], self.pool))
-        sample = Domain(self.pool.name, unify(tables))
-        check_needs(METHODS, self.method, sample, self.target, tools, self.selector)
-        self.selector.fit(sample, self.target)
+        fit_sample(job, self.pool.shards, first_rows(self.pool, surveyed), self.target, tools, self.method)
 
     def score(self, job: Job, surveyed: Sequence[Surveyed]) -> None:
         """Every shard scored into a file."""
