@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import orjson
@@ -184,9 +185,13 @@ def _checked(
 def _line_pieces(shard: Shard, wanted: Wanted, bad_rows: BadRows, hasher: Any) -> Iterator[_Piece]:
     used = wanted.columns.used()
     lines, first_line = 0, _FirstLine(shard)
+    raw = bytearray()
     for buffer, length, offset in whole_lines(shard):
-        raw = bytes(memoryview(buffer)[:length])
-        hasher.update(raw)
+        if len(raw) < length:
+            raw = bytearray(len(buffer))
+        with memoryview(buffer) as view:
+            raw[:length] = view[:length]  # scanning changes the lines that it reads
+            hasher.update(view[:length])
         block = np.frombuffer(buffer, np.uint8)
         scanned = scan(block, length, list(used.values()))
         numbers = np.flatnonzero(scanned.status != BLANK)
@@ -196,7 +201,7 @@ def _line_pieces(shard: Shard, wanted: Wanted, bad_rows: BadRows, hasher: Any) -
         for record in np.flatnonzero(~usable).tolist():
             line = int(numbers[record])
             place = Place(shard.file, "line", first_line(offset) + lines + line + 1)
-            value = line_object(raw[scanned.ends[line] : scanned.ends[line + 1]], place, bad_rows)
+            value = line_object(bytes(raw[scanned.ends[line] : scanned.ends[line + 1]]), place, bad_rows)
             if value is not None:
                 found.append((record, place, value))
         good = _strings_table(block, {role: (starts[usable], stops[usable]) for role, (starts, stops) in spans.items()})
@@ -224,47 +229,60 @@ def whole_lines(shard: Shard) -> Iterator[tuple[bytearray, int, int]]:
     Yields the buffer, of which the first ``n`` bytes are whole lines and some padding follows; ``n``; and where the first of all
     these lines begins in the file.
     """
-    buffer, held, first = bytearray(2 * BLOCK_BYTES), 0, -1
-    for offset, chunk in itertools.chain(_from_first_line(shard), [(-1, b"")]):
-        if first < 0 and chunk:
-            first = offset
-            chunk = checked_start(shard.file, chunk) if shard.first else chunk
-        if not chunk and held and buffer[held - 1] != _NEWLINE:
-            chunk = b"\n"
-        if held + len(chunk) + PADDING > len(buffer):
-            buffer = buffer + bytes(held + len(chunk))  # a new one: arrays may still look at the old one
-        buffer[held : held + len(chunk)] = chunk
-        held += len(chunk)
-        end = buffer.rfind(b"\n", 0, held) + 1
-        if end and (held >= BLOCK_BYTES or offset < 0):
-            yield buffer, end, first
-            buffer[: held - end] = buffer[end:held]
-            held -= end
-
-
-def _from_first_line(shard: Shard) -> Iterator[tuple[int, bytes]]:
-    """Chunks of the lines whose first byte lies in the shard, and where each chunk begins in the file."""
     if shard.compression:
-        for chunk in chunks_of(shard):
-            yield 0, chunk
+        with contextlib.closing(Ranged(chunks_of(shard))) as decoded:
+            yield from _lines_of(decoded.readinto, shard, 0, None)
         return
-    place, skipping = max(0, shard.start - 1), shard.start > 0
     with opened(shard.file) as handle:
-        handle.seek(place)
-        while chunk := handle.read(BLOCK_BYTES):
-            if skipping:
-                newline = chunk.find(b"\n")
-                if newline < 0:
-                    place += len(chunk)
-                    continue
-                chunk, place, skipping = chunk[newline + 1 :], place + newline + 1, False
-            if place >= shard.stop:
-                return  # one line covers the whole shard
-            end = chunk.find(b"\n", max(0, shard.stop - 1 - place)) + 1 if place + len(chunk) >= shard.stop else 0
-            yield place, chunk[: end or len(chunk)]
-            if end:
-                return
-            place += len(chunk)
+        first = _first_line_start(handle, shard)
+        if first is not None:
+            handle.seek(first)
+            yield from _lines_of(handle.readinto, shard, first, shard.stop)  # type: ignore[attr-defined]  # of binary files
+
+
+def _first_line_start(handle: IO[bytes], shard: Shard) -> int | None:
+    """Where the first line begins that begins in the shard; None if none does."""
+    if shard.start == 0:
+        return 0
+    place = shard.start - 1
+    handle.seek(place)
+    while chunk := handle.read(1 << 16):
+        newline = chunk.find(b"\n")
+        if newline >= 0:
+            return place + newline + 1 if place + newline + 1 < shard.stop else None
+        place += len(chunk)
+    return None
+
+
+def _lines_of(
+    read: Callable[[Any], int | None], shard: Shard, first: int, stop: int | None
+) -> Iterator[tuple[bytearray, int, int]]:
+    """Lines from where ``read`` stands, to the end or the last one that begins before ``stop``."""
+    buffer, held, offset, fresh = bytearray(BLOCK_BYTES + PADDING), 0, first, True
+    while True:
+        if held + PADDING + 1 >= len(buffer):
+            buffer = buffer + bytes(len(buffer))  # a new one: arrays may still look at the old one
+        with memoryview(buffer) as view:
+            got = read(view[held : len(buffer) - PADDING - 1]) or 0
+        if fresh and got and shard.first:
+            start = len(buffer[:got]) - len(checked_start(shard.file, bytes(buffer[:got])))
+            if start:
+                buffer[: got - start], got = buffer[start:got], got - start
+        held, fresh = held + got, False
+        if not got and held and buffer[held - 1] != _NEWLINE:
+            buffer[held] = _NEWLINE  # the last line of a file may lack its end
+            held += 1
+        last = stop is not None and offset + held >= stop
+        end = buffer.find(b"\n", max(0, stop - 1 - offset), held) + 1 if stop is not None and last else 0
+        end = end or buffer.rfind(b"\n", 0, held) + 1
+        done = not got or (stop is not None and offset + end >= stop)
+        if end and (done or held >= BLOCK_BYTES // 2):
+            yield buffer, end, first
+            with memoryview(buffer) as view:
+                view[: held - end] = bytes(view[end:held])
+            held, offset = held - end, offset + end
+        if done:
+            return
 
 
 # CSV and TSV

@@ -6,19 +6,30 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from acclimate.data.wide import eight, padded
+
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def are_ascii(data: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_]:  # pragma: no cover - compiled
+def are_ascii(data: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_]:
     """Whether each of ``n`` strings, ``data[starts[i]:stops[i]]``, is ASCII throughout, ``(n,)``."""
+    found: NDArray[np.bool_] = _are_ascii(padded(data, int(stops.max(initial=0))), starts, stops)
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _are_ascii(data: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_]:  # pragma: no cover - compiled
     plain = np.empty(len(starts), np.bool_)
     for row in range(len(starts)):
-        bits = np.uint8(0)
-        for byte in data[starts[row] : stops[row]]:
-            bits |= byte
-        plain[row] = bits < 128
+        bits = np.uint64(0)
+        place, stop = np.uint64(starts[row]), np.uint64(stops[row])
+        while place + np.uint64(8) <= stop:
+            bits |= eight(data, place)
+            place += np.uint64(8)
+        if place < stop:
+            bits |= eight(data, place) & ((np.uint64(1) << ((stop - place) << np.uint64(3))) - np.uint64(1))
+        plain[row] = bits & np.uint64(0x8080808080808080) == 0
     return plain
 
 

@@ -82,7 +82,7 @@ def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "word
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     if isinstance(texts, pa.Array):
-        array = texts.cast(pa.large_string())
+        array = texts if pa.types.is_string(texts.type) else texts.cast(pa.large_string())
     else:
         try:
             array = pa.array(texts, pa.large_string())
@@ -92,7 +92,8 @@ def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "word
     if not len(array):
         return Encoded.of(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64), rule)
     _, offset_buffer, data_buffer = array.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    width = np.int32 if pa.types.is_string(array.type) else np.int64
+    offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
     data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None and len(data_buffer) else nothing
     return Encoded.of(data, offsets[:-1], offsets[1:], rule)
 

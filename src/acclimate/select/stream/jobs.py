@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -207,6 +208,11 @@ class ToKeep:
 
 def keep(job: Job, item: ToKeep) -> tuple[int, float]:
     """Write the chosen records of a shard with their scores, ranks and reasons; gives its number and the sum of their weights."""
+    with _frugally():
+        return _kept(job, item)
+
+
+def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
     shard = item.shard
     table = np.load(job.place("scores", shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
     positions = chosen(np.asarray(table[0]), item.threshold, item.ties_before)
@@ -246,14 +252,38 @@ class ToWrite:
 
 def write_part(job: Job, item: ToWrite) -> tuple[str, int]:
     """Write a part in the format of its name; gives the name and its rows."""
-    tables = [pq.read_table(job.place("kept", number, ".parquet")) for number in item.shards]
-    table = unify([item.schema.empty_table(), *tables])
+    with _frugally():
+        tables = (_scaled(job, number, item) for number in item.shards)
+        if item.path.suffix != ".parquet":
+            table = pa.concat_tables(list(tables))
+            write(table, item.path)
+            return item.path.name, table.num_rows
+        rows = 0
+        with atomic_path(item.path) as temporary, pq.ParquetWriter(temporary, item.schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
+        return item.path.name, rows
+
+
+def _scaled(job: Job, number: int, item: ToWrite) -> pa.Table:
+    """The kept rows of a shard under the columns of the whole, with weights of mean 1."""
+    table = unify([item.schema.empty_table(), pq.read_table(job.place("kept", number, ".parquet"))])
     if item.mean_weight > 0:
-        place = table.schema.get_field_index("weight")
         scaled = np.asarray(table.column("weight")) / item.mean_weight
-        table = table.set_column(place, "weight", pa.array(scaled, pa.float64()))
-    write(table, item.path)
-    return item.path.name, table.num_rows
+        table = table.set_column(table.schema.get_field_index("weight"), "weight", pa.array(scaled, pa.float64()))
+    return table.cast(item.schema)
+
+
+@contextlib.contextmanager
+def _frugally() -> Iterator[None]:
+    """Arrow takes memory from the system's allocator, which gives it back: its own ones hold tens of megabytes for each worker."""
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

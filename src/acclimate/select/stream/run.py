@@ -147,8 +147,9 @@ def select_stream(
         job = prepared(pool, target, work / key, method, settings, taking, wanted, seed, tools, also, count_tokens, fit_rows)
         run = _Run(pool, target, out, work / key, engine, job.selector, method, wanted, taking)
         begun = time.monotonic()
-        surveyed = run.survey(job)
-        run.fit(job, surveyed, tools)
+        surveyed, statistic = run.survey(job)
+        run.fit(job, surveyed, statistic, tools)
+        del statistic
         run.score(job, surveyed)
         found = run.threshold(job, surveyed)
         weights = run.keep(job, surveyed, found)
@@ -335,8 +336,8 @@ class _Run:
     budget: Budget
     taking: Pick
 
-    def survey(self, job: Job) -> list[Surveyed]:
-        """Every shard read for the first time, in order; the last statistic of a selector that adds up is in ``survey.npz``."""
+    def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[np.int64] | None]:
+        """Every shard read for the first time, in order; and the statistic of a selector whose learning adds up."""
         known, statistic = self._saved()
         missing = [shard for shard in self.pool.shards if shard.number not in known]
         if missing:
@@ -345,7 +346,8 @@ class _Run:
                 advance(sum(_bytes(self.pool, number) for number in known), 0)
                 for _, found in self.engine.run(survey, job, missing):
                     if found.statistic is not None:
-                        statistic = found.statistic.astype(np.int64) if statistic is None else statistic + found.statistic
+                        statistic = np.zeros(len(found.statistic), np.int64) if statistic is None else statistic
+                        statistic += found.statistic
                     known[found.number] = dataclasses.replace(found, statistic=None)
                     advance(_bytes(self.pool, found.number), found.records)
                     if time.monotonic() - saved > _SAVE_SECONDS:
@@ -359,7 +361,7 @@ class _Run:
                 expected="at least one usable example",
                 fix="check its rows",
             )
-        return surveyed
+        return surveyed, statistic
 
     def _saved(self) -> tuple[dict[int, Surveyed], NDArray[np.int64] | None]:
         file = self.work / "survey.npz"
@@ -377,11 +379,10 @@ class _Run:
         with atomic_path(self.work / "survey.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # arrays by name
 
-    def fit(self, job: Job, surveyed: Sequence[Surveyed], tools: Toolbox) -> None:
+    def fit(self, job: Job, surveyed: Sequence[Surveyed], statistic: NDArray[np.int64] | None, tools: Toolbox) -> None:
         """Make the selector ready to score."""
         if not job.sampled:
             check_needs(METHODS, self.method, _first_rows(self.pool, job), self.target, tools, self.selector)
-            statistic = self._saved()[1]
             assert statistic is not None
             cast("AddsUp", self.selector).settle(statistic, self.target)
             return
