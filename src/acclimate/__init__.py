@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from acclimate.data.domain import Domain as Domain
     from acclimate.data.load import load as load
     from acclimate.data.load import target as target
+    from acclimate.data.shards import Pool as Pool
+    from acclimate.data.shards import pool as pool
     from acclimate.data.target import Target as Target
     from acclimate.errors import AcclimateError as AcclimateError
     from acclimate.evaluate.measure import evaluate as evaluate
     from acclimate.gap.measure import gap as gap
     from acclimate.pipeline import compare as compare
     from acclimate.select.base import Selection as Selection
+    from acclimate.strategy.pools import select_stream as select_stream
     from acclimate.strategy.select import select as select
     from acclimate.tune.run import tune as tune
     from acclimate.tune.settings import TuneSettings as TuneSettings
@@ -40,6 +43,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "AcclimateError": "acclimate.errors",
     "Domain": "acclimate.data.domain",
+    "Pool": "acclimate.data.shards",
     "Selection": "acclimate.select.base",
     "Target": "acclimate.data.target",
     "TuneSettings": "acclimate.tune.settings",
@@ -48,7 +52,9 @@ _PLACES = {
     "evaluate": "acclimate.evaluate.measure",
     "gap": "acclimate.gap.measure",
     "load": "acclimate.data.load",
+    "pool": "acclimate.data.shards",
     "select": "acclimate.strategy.select",
+    "select_stream": "acclimate.strategy.pools",
     "target": "acclimate.data.load",
     "tune": "acclimate.tune.run",
 }

@@ -47,6 +47,13 @@ Out = Annotated[
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 
 
+def names_folder(path: Path) -> bool:
+    """Whether a name is that of a folder for parts: there is one, or it has no ending of a data file."""
+    from acclimate.data.streams import COMPRESSIONS, FORMATS
+
+    return path.is_dir() or not {suffix.lower() for suffix in path.suffixes} & {*FORMATS, *COMPRESSIONS}
+
+
 def parse_settings(given: list[str] | None) -> dict[str, Any]:
     """``["alpha=0.2", "operations=[swap]"]`` as a dict; values are read as YAML."""
     import yaml

@@ -26,6 +26,7 @@ from acclimate.cli.options import (
     Text,
     check_file,
     cleaned_of,
+    names_folder,
     names_in,
     parse_settings,
     read_source,
@@ -51,7 +52,10 @@ def select(
     target: TargetFile,
     out: Annotated[
         Path | None,
-        typer.Option(help="The file to write: .parquet, .jsonl, .csv, .tsv (also .gz, .zst, .bz2); without it a table is shown."),
+        typer.Option(
+            help="The file to write: .parquet, .jsonl, .csv, .tsv (also .gz, .zst, .bz2); without it a table is shown. A name "
+            "without such an ending is a folder: the pool is then read in pieces, whatever its size, and parts are written."
+        ),
     ] = None,
     method: Annotated[str | None, typer.Option(help="A selector; `acclimate methods` lists them.")] = None,
     by: Annotated[str | None, typer.Option(help="A family: similarity, task (ranks the source domains) or importance.")] = None,
@@ -84,10 +88,47 @@ def select(
     split_seed: SplitSeed = 0,
     seed: Seed = 0,
     on_bad_row: OnBadRow = "fail",
+    workers: Annotated[int, typer.Option(help="Processes, for a pool that is read in pieces.", min=1)] = 1,
+    engine: Annotated[str, typer.Option(help="What runs them: local, or ray.")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="A Ray cluster to join; one is started on this machine without it.")
+    ] = None,
+    parts: Annotated[
+        str, typer.Option(help="The format of parts in a folder: parquet, jsonl, jsonl.gz, jsonl.zst, csv.")
+    ] = "parquet",
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
     """Keep the source examples that help the target, with scores and reasons."""
+    if out is not None and names_folder(out):
+        from acclimate.cli.pools import select_pool
+
+        columns: dict[str, Any] = {"text": text, "image": image, "messages": messages, "label": label}
+        select_pool(
+            source,
+            lambda: read_target(
+                target, test, split_seed, on_bad_row, **{**columns, "text": target_text or text, "label": target_label or label}
+            ),
+            out,
+            columns={**columns, "domain": domain, "id": id},
+            method=_method(method, by),
+            settings=parse_settings(settings),
+            budget=budget,
+            pick=_pick(pick),
+            seed=seed,
+            model=model,
+            language_model=language_model,
+            further=lambda: {path: read_source(path, on_bad_row, **columns) for path in decontaminate or []},
+            on_bad_row=on_bad_row,
+            engine_name=engine,
+            workers=workers,
+            ray_address=ray_address,
+            parts=parts,
+            json=json,
+            dry_run=dry_run,
+        )
+        return
+    _check_in_memory(workers, engine, ray_address)
     from acclimate.data.write import write
     from acclimate.engine.build import build
     from acclimate.engine.progress import show
@@ -137,6 +178,16 @@ def select(
     if out is not None:
         write(_writable(picked, read, out), out)
     _tell(picked, cleaned, ranking, out, json)
+
+
+def _check_in_memory(workers: int, engine: str, address: str | None) -> None:
+    """A pool that is held in memory is not shared among workers."""
+    if workers > 1 or engine != "local" or address is not None:
+        raise InputError(
+            "Workers and engines serve pools that are read in pieces, into a folder",
+            expected="--out with the name of a folder, such as --out picked/",
+            fix="name a folder, or leave --workers, --engine and --ray-address out",
+        )
 
 
 def _method(method: str | None, by: str | None) -> str:

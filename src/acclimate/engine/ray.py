@@ -49,7 +49,9 @@ class Ray:
             ray = _ray()
             there = ray.put((function, shared, list(items)))
             rows = ray.data.range(len(items), override_num_blocks=len(items))
-            done = rows.map_batches(_work, fn_kwargs={"there": there}, batch_size=1, num_cpus=1, concurrency=self.workers)
+            done = rows.map_batches(
+                _work, fn_kwargs={"there": there}, batch_size=1, num_cpus=1, concurrency=min(self.workers, len(items))
+            )
             try:
                 for row in done.iter_rows():
                     result = pickle.loads(row["result"])

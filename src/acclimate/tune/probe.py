@@ -6,18 +6,19 @@ import contextlib
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from acclimate.errors import InputError, RunError
 from acclimate.features.base import Embed
 from acclimate.tune.examples import Examples
 from acclimate.tune.linear import linear_logits, softmax
+
+if TYPE_CHECKING:  # loaded when first fitted
+    from sklearn.linear_model import LogisticRegression
 
 #: Stops when no component of the gradient of the mean loss exceeds it. 1e-4, scikit-learn's default, leaves probabilities of lbfgs
 #: that are off by 0.001.
@@ -96,6 +97,9 @@ class Probe:
     def _regression(
         self, features: NDArray[np.float64], numbers: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> LogisticRegression:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
         classes = len(np.unique(numbers))
         unknowns = (classes if classes > 2 else 1) * (features.shape[1] + 1)
         with threadpool_limits(1), warnings.catch_warnings():
