@@ -80,9 +80,7 @@ def select_pool(
     rows = [(name, f"{manifest[name]:,}") for name in ("records", "bad_rows", "removed", "usable", "kept")]
     print_table(f"{manifest['method']}: kept {manifest['kept']:,} of {manifest['usable']:,}", ("", "examples"), rows)
     if manifest["removed"]:
-        note(
-            f"removed {manifest['removed']} source examples that repeat a test example; they are listed in {out / 'removed.parquet'}"
-        )
+        note(f"removed {manifest['removed']} examples that repeat a test example: {out / 'removed.parquet'}")
     say(f"written: {len(manifest['parts'])} parts and manifest.json in {out}")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
@@ -47,10 +49,14 @@ class Ray:
             return
         with self:
             ray = _ray()
-            there = ray.put((function, shared, list(items)))
+            there = ray.put(pickle.dumps((function, shared, list(items)), protocol=5))
             rows = ray.data.range(len(items), override_num_blocks=len(items))
             done = rows.map_batches(
-                _work, fn_kwargs={"there": there}, batch_size=1, num_cpus=1, concurrency=min(self.workers, len(items))
+                _work,
+                fn_kwargs={"there": [there], "path": list(sys.path)},
+                batch_size=1,
+                num_cpus=1,
+                concurrency=min(self.workers, len(items)),
             )
             try:
                 for row in done.iter_rows():
@@ -93,17 +99,30 @@ class Ray:
         return True
 
 
-def _work(batch: dict[str, Any], there: Any) -> dict[str, list[Any]]:
-    """One item of the job, in a Ray worker."""
-    import ray
-
-    function, shared, items = ray.get(there)
+def _work(batch: dict[str, Any], there: list[Any], path: list[str]) -> dict[str, list[Any]]:
+    """One item of the job, in a Ray worker. What goes wrong is handed back: Ray would wrap it, and try again and again."""
     place = int(batch["id"][0])
     try:
+        function, shared, items = _job(there[0], tuple(path))
         result = function(shared, items[place])
-    except AcclimateError as error:  # what the user has to read; Ray would wrap it, and try again
+    except AcclimateError as error:
         result = error
+    except (ImportError, AttributeError) as error:
+        result = RunError(
+            f"A Ray worker cannot load the job ({error})",
+            expected="the same packages and modules on every machine of the cluster",
+            fix="install acclimate, and what the method is handed, there",
+        )
     return {"place": [place], "result": [pickle.dumps(result, protocol=5)]}
+
+
+@functools.lru_cache(maxsize=1)
+def _job(there: Any, path: tuple[str, ...]) -> Any:
+    """Function, what is shared, and items; loaded once in each worker."""
+    import ray
+
+    sys.path.extend(entry for entry in path if entry not in sys.path)
+    return pickle.loads(ray.get(there))
 
 
 def _ray() -> Any:

@@ -304,6 +304,7 @@ def _folder(out: Path) -> Iterator[Path]:
         lock.release()
         with contextlib.suppress(OSError):
             (out / ".lock").unlink()
+            work.rmdir()  # where nothing is left to go on with
 
 
 def _finished(out: Path, whole: str) -> Streamed | None:
