@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
+from acclimate.engine.yaml_loader import Loader
 from acclimate.errors import InputError, nearest
 from acclimate.tune.settings import TuneSettings
 
@@ -23,13 +23,6 @@ Location = tuple[str | int, ...]
 
 #: A value longer than this is cut in messages.
 _SHOWN = 80
-
-
-class Loader(yaml.SafeLoader):
-    """YAML as its version 1.2 reads numbers: ``2e-5`` is one, where PyYAML alone takes it for a string."""
-
-
-Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789"))
 
 
 class Spec(BaseModel):

@@ -58,7 +58,7 @@ def parse_settings(given: list[str] | None) -> dict[str, Any]:
     """``["alpha=0.2", "operations=[swap]"]`` as a dict; values are read as YAML."""
     import yaml
 
-    from acclimate.recipe import Loader
+    from acclimate.engine.yaml_loader import Loader
 
     values = {}
     for text in given or []:

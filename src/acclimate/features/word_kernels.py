@@ -212,7 +212,7 @@ def _classes_of(alphabet: str, size: int) -> Bytes:
         _DIGIT: r"\d+",
         _JOINT: "['\u2019\u200c\u200d]+",
         _POINT: "[.,]+",
-        _MARK: f"{mark_class()}+",
+        **({_MARK: f"{mark_class()}+"} if size > 128 else {}),  # listing all marks takes time, and none of them is ASCII
         _CJK: f"[{CJK}]+",
         _WORD: r"\w+",
         _SPACE: r"\s+",

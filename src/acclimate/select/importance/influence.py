@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, cg
 from threadpoolctl import threadpool_limits
 
 from acclimate.data.domain import Domain, Modality
@@ -65,6 +64,8 @@ def trak_direction(source: GradientRows, target: NDArray[np.float64], damping: f
     def apply(direction: NDArray[np.float64]) -> NDArray[np.float64]:
         flat = direction.ravel()
         return source.combined(source.products(flat[None])[:, 0]) / count + damping * flat
+
+    from scipy.sparse.linalg import LinearOperator, cg
 
     kernel = LinearOperator((length, length), matvec=apply, dtype=np.float64)
     solution, unsettled = cg(kernel, target, rtol=_PRECISION, maxiter=_MOST_STEPS)
