@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from acclimate.data.domain import Domain
+from acclimate.errors import InputError
 
 
 class Augmenter(Protocol):
@@ -35,8 +35,23 @@ class Augmenter(Protocol):
         ...
 
 
+def check_times(times: int, workers: int = 1) -> None:
+    """Raise an InputError where ``times`` or ``workers`` is less than 1."""
+    if times < 1:
+        raise InputError(f"{times} new examples for each one", expected="at least 1", fix="set times to 1 or more")
+    if workers < 1:
+        raise InputError(f"{workers} workers were asked for", expected="at least 1", fix="set workers to 1 or more")
+
+
 def descend(
-    parents: Domain, texts: Sequence[str], *, method: str, seed: int, settings: Mapping[str, Any], notes: Sequence[str] = ()
+    parents: Domain,
+    texts: Sequence[str],
+    *,
+    method: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    places: Sequence[tuple[int, int]] | None = None,
 ) -> Domain:
     """New examples beside their parents' labels, domains, weights and other columns, each with its id and origin.
 
@@ -47,15 +62,18 @@ def descend(
         seed: it was called with.
         settings: it was made with, JSON-ready.
         notes: what a user should know about these examples.
+        places: (position of the parent, number of the copy) of each text, where there are not as many of each parent.
     """
-    times = len(texts) // len(parents) if len(parents) else 0
-    ids, origins = [], []
-    for parent in parents.ids:
-        for copy in range(1, times + 1):
-            origin = {"copy": copy, "method": method, "parents": [parent], "seed": seed, "settings": settings}
-            ids.append(f"{parent}~{method}~{copy}")
-            origins.append(orjson.dumps(origin, option=orjson.OPT_SORT_KEYS).decode())
-    children = parents.take(np.repeat(np.arange(len(parents)), times))
+    if places is None:
+        times = len(texts) // len(parents) if len(parents) else 0
+        places = [(row, copy) for row in range(len(parents)) for copy in range(1, times + 1)]
+    names = parents.ids
+    # What orjson writes with sorted keys, put together by hand: it is the same but for two values on every row.
+    behind = f'],"seed":{seed},"settings":{orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()}}}'
+    quoted = {row: orjson.dumps(names[row]).decode() for row in {row for row, _ in places}}
+    ids = [f"{names[row]}~{method}~{copy}" for row, copy in places]
+    origins = [f'{{"copy":{copy},"method":"{method}","parents":[{quoted[row]}{behind}' for row, copy in places]
+    children = parents.take(np.fromiter((row for row, _ in places), dtype=np.int64, count=len(places)))
     for column, values in (("id", ids), ("text", texts), ("origin", origins)):
-        children = children.with_column(column, pa.array(values, pa.string()))
+        children = children.with_strings(column, values)
     return Domain(children.name, children.table, tuple(notes))
