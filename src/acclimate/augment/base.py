@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -10,6 +10,12 @@ import orjson
 
 from acclimate.data.domain import Domain
 from acclimate.errors import InputError
+
+#: Examples to the labels that the current model gives them: what a method that follows a model's errors is handed.
+Predict = Callable[[Domain], Sequence[str]]
+#: New examples for each one where nobody says how many (Wei & Zou 2019, table 3, for some thousand examples); a method for which
+#: another number is natural has it as ``default_times``.
+DEFAULT_TIMES = 4
 
 
 class Augmenter(Protocol):

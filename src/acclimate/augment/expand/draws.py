@@ -49,8 +49,7 @@ def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def uniforms(states: NDArray[np.uint64], first: int, count: int) -> NDArray[np.float64]:
     """The numbers ``first, ..., first + count - 1`` of each state, uniform in [0, 1): ``(n,)`` to ``(n, count)``."""
     counters = np.arange(first + 1, first + count + 1, dtype=np.uint64) * _STEP
-    found: NDArray[np.float64] = (mix64(states[:, None] + counters[None, :]) >> _S11) * 2.0**-53
-    return found
+    return (mix64(states[:, None] + counters[None, :]) >> _S11).astype(np.float64) * 2.0**-53
 
 
 def draws(states: NDArray[np.uint64]) -> Iterator[Draw]:

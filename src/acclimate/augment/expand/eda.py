@@ -105,7 +105,7 @@ def _vary(text: str, layout: Layout, operations: Sequence[Edit], rate: float, tu
     count = len(operations)
     # In steps of two: of the default four, replace leaves its turn to swap and insert to delete, so both get as many.
     for step in (*range(0, count, 2), *range(1, count, 2)):
-        new = operations[(turn + step) % count](layout, rate, draw)
+        new: str | None = operations[(turn + step) % count](layout, rate, draw)
         if new is not None and new != text:
             return new
     return text

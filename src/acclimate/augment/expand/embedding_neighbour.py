@@ -112,7 +112,9 @@ class Neighbourhood:
         near = np.argsort(-cosines, kind="stable")[: 4 * self._k + 1]
         same = word.lower()
         others = [self._words[other] for other in near if cosines[other] >= self._similarity]
-        usable = dict.fromkeys(o.lower() for o in others if o.lower() != same and not is_negation(o) and not is_stop_word(o.lower()))
+        usable = dict.fromkeys(
+            o.lower() for o in others if o.lower() != same and not is_negation(o) and not is_stop_word(o.lower())
+        )
         return tuple(usable)[: self._k]
 
 

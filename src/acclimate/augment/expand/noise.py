@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
-from acclimate.augment.expand import typing_errors as errors
+from acclimate.augment.expand import typing_errors
 from acclimate.augment.expand.draws import Draw, draws, states_of, stream_of
 from acclimate.augment.expand.edits import Row, edit_texts
 from acclimate.augment.expand.layout import Layout, join, parse, spaceless
@@ -53,7 +53,7 @@ class Noise:
 
     alpha: float = 0.1
     errors: tuple[Error, ...] = ERRORS
-    keyboard: errors.Layout = "qwerty"
+    keyboard: typing_errors.Layout = "qwerty"
     keep: tuple[Kind, ...] = ("numbers",)
     patterns: tuple[str, ...] = ()
 
@@ -97,7 +97,7 @@ def misspell(
     layout: Layout,
     rate: float,
     kinds: Sequence[Error],
-    keyboard: errors.Layout,
+    keyboard: typing_errors.Layout,
     same_sound: Mapping[str, str],
     draw: Draw,
 ) -> str:
@@ -117,18 +117,18 @@ def misspell(
 
 
 @functools.cache
-def _word_errors(keyboard: errors.Layout) -> dict[str, Callable[[str, Draw], str | None]]:
-    near = errors.neighbours(keyboard)
+def _word_errors(keyboard: typing_errors.Layout) -> dict[str, Callable[[str, Draw], str | None]]:
+    near = typing_errors.neighbours(keyboard)
     return {
-        "keyboard": lambda word, draw: errors.mistype(word, near, draw),
-        "ocr": errors.misread,
-        "insert": errors.double,
-        "delete": errors.drop,
-        "swap": errors.transpose,
+        "keyboard": lambda word, draw: typing_errors.mistype(word, near, draw),
+        "ocr": typing_errors.misread,
+        "insert": typing_errors.double,
+        "delete": typing_errors.drop,
+        "swap": typing_errors.transpose,
     }
 
 
-def _misspell_word(word: str, kinds: Sequence[Error], keyboard: errors.Layout, draw: Draw) -> str:
+def _misspell_word(word: str, kinds: Sequence[Error], keyboard: typing_errors.Layout, draw: Draw) -> str:
     """The word after the first kind of error that can act on it."""
     able = _word_errors(keyboard)
     for kind in kinds:

@@ -28,7 +28,7 @@ def replace(layout: Layout, rate: float, draw: Draw) -> str | None:
     words = list(layout.words)
     for _ in range(min(_count(rate, words), len(places))):
         position = places.pop(_below(len(places), draw))
-        words[position] = _in_case_of(words[position], _choice(synonyms(words[position]), draw))
+        words[position] = in_case_of(words[position], _choice(synonyms(words[position]), draw))
     return join(words, layout.gaps)
 
 
@@ -101,7 +101,8 @@ def _partner(layout: Layout, words: list[str], first: int, draw: Draw) -> int:
     return spaced[(own + 1 + _below(len(spaced) - 1, draw)) % len(spaced)]
 
 
-def _in_case_of(word: str, synonym: str) -> str:
+def in_case_of(word: str, synonym: str) -> str:
+    """A synonym written as the word is: in capitals, with a first capital, or as it stands."""
     if len(word) > 1 and word.isupper():
         return synonym.upper()
     return synonym[0].upper() + synonym[1:] if word[0].isupper() else synonym

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from acclimate.errors import InputError
+from acclimate.features.tokenize import words
 
 _ENGLISH_NEGATIONS = """
 no not never none nobody nothing nowhere neither nor cannot without hardly scarcely barely rarely seldom lack lacks lacked lacking
@@ -151,6 +152,16 @@ class Protection:
         (True, False)
         """
         return all(_occurrences(string, text) >= count for string, count in self.strings(parent).items())
+
+
+def is_rewording(parent: str, text: str) -> bool:
+    """Whether a text may say what its parent says, as far as counting tells: half to twice as many words.
+
+    >>> is_rewording("这部电影很好", "- ()"), is_rewording("It was a good film", "A fine film, that")
+    (False, True)
+    """
+    before, after = len(words(parent)), len(words(text))
+    return before <= 2 * after and after <= 2 * before and bool(text.strip())
 
 
 ADDRESS = r"(?:https?://|www\.)\S+|[@#]\w+"

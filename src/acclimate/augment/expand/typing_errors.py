@@ -25,10 +25,8 @@ KEYBOARDS: Mapping[Layout, tuple[str, str, str]] = {
     "qwertz": ("qwertzuiopü", "asdfghjklöä", "yxcvbnm"),
 }
 #: What optical character recognition takes for each other, both ways: shapes that differ by a stroke.
-OCR_PAIRS = (
-    *("0o", "0O", "1l", "1I", "lI", "il", "ij", "5s", "5S", "8B", "6b", "9g", "2z", "2Z", "ce", "ec", "ao", "uv", "hb", "nh", "ft"),
-    *(("rn", "m"), ("cl", "d"), ("vv", "w"), ("ri", "n"), ("li", "h"), ("ii", "u"), ("nn", "m"), ("iii", "m")),
-)
+_ALIKE = "0-o 0-O 1-l 1-I l-I i-l i-j 5-s 5-S 8-B 6-b 9-g 2-z 2-Z c-e a-o u-v h-b n-h f-t rn-m cl-d vv-w ri-n li-h ii-u nn-m iii-m"
+OCR_PAIRS = tuple((one, other) for one, _, other in (pair.partition("-") for pair in _ALIKE.split()))
 
 
 @functools.cache
@@ -50,7 +48,7 @@ def neighbours(layout: Layout) -> dict[str, str]:
 
 
 def mistype(word: str, near: Mapping[str, str], draw: Draw) -> str | None:
-    """One letter becomes one of its neighbours on the keyboard, in its case (Belinkov & Bisk 2018, section 3.2, "keyboard typo")."""
+    """One letter becomes one of its neighbours on the keyboard, in its case ("keyboard typo" of Belinkov & Bisk 2018)."""
     letters = letters_of(word)
     places = [place for place, letter in enumerate(letters) if letter.lower() in near]
     if not places:
