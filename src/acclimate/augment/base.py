@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import orjson
@@ -18,11 +18,52 @@ Predict = Callable[[Domain], Sequence[str]]
 DEFAULT_TIMES = 4
 
 
+class Count(str):
+    """A note that counts, so that the notes of parts of the work can be added up.
+
+    >>> Count("{} of {} are new", 1, 2), Count.total([Count("{} of {} are new", 1, 2), "as is", Count("{} of {} are new", 3, 4)])
+    ('1 of 2 are new', ['4 of 6 are new', 'as is'])
+    """
+
+    __slots__ = ("numbers", "template")
+
+    template: str
+    numbers: tuple[float, ...]
+
+    def __new__(cls, template: str, *numbers: float) -> Self:
+        """``template`` has a ``{}`` for each number."""
+        shown = [f"{number:.4g}" if isinstance(number, float) else str(number) for number in numbers]
+        note = super().__new__(cls, template.format(*shown))
+        note.template, note.numbers = template, numbers
+        return note
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Counts cross process borders as counts."""
+        return type(self), (self.template, *self.numbers)
+
+    @staticmethod
+    def total(notes: Iterable[str]) -> list[str]:
+        """Each note once, counts of one kind added up, in the order in which they first came."""
+        found: dict[str, str] = {}
+        for note in notes:
+            key = note.template if isinstance(note, Count) else note
+            before = found.get(key)
+            if isinstance(note, Count) and isinstance(before, Count):
+                found[key] = Count(key, *(one + other for one, other in zip(before.numbers, note.numbers, strict=True)))
+            else:
+                found[key] = note
+        return list(found.values())
+
+
 class Augmenter(Protocol):
     """Makes new examples out of labelled target examples, offline.
 
     ``method`` is its name in recipes and in the origin of every example it makes; the other attributes describe it to people:
     ``paper`` (a short citation), ``modality``, and one line in English and in Chinese.
+
+    It may also say: ``extra``, the optional dependency that it imports; ``needs``, what it needs besides the examples;
+    ``reads_unlabelled``, that examples need no label; ``default_times``; ``parents_at_once``, how many parents make a chunk of work
+    that is worth keeping (see :mod:`acclimate.augment.to_file`); ``whole``, that it has to see all parents at once.
     """
 
     method: ClassVar[str]

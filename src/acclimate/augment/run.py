@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from acclimate.augment import METHODS, MIXERS
@@ -47,16 +48,25 @@ def augment(
     >>> grown.ids, grown.labels
     (['notes:0~eda~1', 'notes:0~eda~2'], ['ill', 'ill'])
     """
+    augmenter = expander(method, settings, predict)
+    parents = examples.labelled if isinstance(examples, Target) else examples
+    check_modality(augmenter, parents)
+    return augmenter.expand(parents, times_of(augmenter, times), seed, workers)
+
+
+def expander(method: str, settings: Mapping[str, Any], predict: Predict | None = None) -> Augmenter:
+    """The augmenter of a name, with its settings.
+
+    Raises:
+        InputError: an unknown method or setting, or a value that means nothing.
+    """
     if method in MIXERS:
         raise InputError(
             f"'{method}' mixes batches while training, it makes no new examples",
             expected=f"one of {', '.join(sorted(METHODS))}",
             fix=f"name '{method}' among the objectives of the tuning instead",
         )
-    augmenter = build(METHODS, "augmenter", method, settings, {"predict": predict})
-    parents = examples.labelled if isinstance(examples, Target) else examples
-    check_modality(augmenter, parents)
-    return augmenter.expand(parents, times_of(augmenter, times), seed, workers)
+    return build(METHODS, "augmenter", method, settings, {"predict": predict})
 
 
 def times_of(augmenter: Augmenter, times: int | None) -> int:

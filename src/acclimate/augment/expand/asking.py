@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from acclimate.augment.base import Augmenter, check_times, descend
+from acclimate.augment.base import Augmenter, Count, check_times, descend
 from acclimate.augment.expand.draws import Draw, draws, states_of, stream_of
 from acclimate.augment.expand.edits import settings_of
 from acclimate.data.conversations import as_json, as_text
@@ -169,18 +169,21 @@ def gather(
 
 
 def _told(asked: int, made: int, refused: Counter[str]) -> list[str]:
+    """What could not be used, by reason, and what was made in spite of it."""
     if not refused:
         return []
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
-    return [f"{made} of {asked} new examples were made; answers that could not be used: {reasons}"]
+    reasons = [Count(f"answers that could not be used, {reason}: {{}}", count) for reason, count in sorted(refused.items())]
+    return [Count("{} of {} new examples were made", made, asked), *reasons]
 
 
 def spent_of(llm: LanguageModel, chat: Chat) -> list[str]:
-    """What asking cost, as a note."""
+    """What asking cost, as notes."""
     spent = chat.spent
-    cost = f", cost {spent.price(llm.price_in, llm.price_out):.4g}" if llm.price_in or llm.price_out else ""
-    kept = f"; {spent.remembered} answers were kept from before" if spent.remembered else ""
-    return [f"asked '{llm.model}' {spent.asked} times: {spent.tokens_in} tokens in, {spent.tokens_out} out{cost}{kept}"]
+    model = llm.model.replace("{", "{{").replace("}", "}}")
+    notes = [Count(f"asked '{model}' {{}} times: {{}} tokens in, {{}} out", spent.asked, spent.tokens_in, spent.tokens_out)]
+    if llm.price_in or llm.price_out:
+        notes.append(Count("that cost {}", float(spent.price(llm.price_in, llm.price_out))))
+    return [*notes, *([Count("{} answers were kept from before", spent.remembered)] if spent.remembered else [])]
 
 
 def check_asking(method: str, times: int, workers: int, examples: Domain, labels: bool) -> None:

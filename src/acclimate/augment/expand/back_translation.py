@@ -48,6 +48,7 @@ class BackTranslation:
     paper: ClassVar[str] = "Sennrich et al. 2016; Edunov et al. 2018; Xie et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
     extra: ClassVar[str] = "translate"
+    parents_at_once: ClassVar[int] = 256
     summary: ClassVar[str] = "translates into another language and back"
     summary_zh: ClassVar[str] = "回译：译成另一种语言再译回"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import orjson
 import pyarrow as pa
 
-from acclimate.augment.base import Augmenter, check_times
+from acclimate.augment.base import Augmenter, Count, check_times
 from acclimate.data.domain import Domain, unify
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
@@ -73,7 +73,7 @@ class Balance:
         table = unify([part.table for _, part in parts])
         origins = [orjson.loads(origin) for origin in table.column("origin").to_pylist()]
         order = sorted(range(len(origins)), key=lambda at: (position[origins[at]["parents"][0]], origins[at]["copy"]))
-        notes = dict.fromkeys(note for _, part in parts for note in part.notes)
+        notes = Count.total(note for _, part in parts for note in part.notes)
         return self._renamed(
             Domain(examples.name, table.take(pa.array(order, pa.int64())), tuple(notes)), [origins[at] for at in order]
         )

@@ -55,6 +55,7 @@ class CausalInfill:
     method: ClassVar[str] = "causal-infill"
     paper: ClassVar[str] = "Donahue et al. 2020; Rubin 1987"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "lets a causal language model fill in a run of words anew"
     summary_zh: ClassVar[str] = "用因果语言模型重写文本中的一小段词语"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from acclimate.augment.base import Augmenter, check_times, descend
+from acclimate.augment.base import Augmenter, Count, check_times, descend
 from acclimate.data.conversations import as_json, as_text
 from acclimate.data.domain import Domain
 from acclimate.engine.local import map_ordered
@@ -115,7 +115,7 @@ def _counted(parents: Sequence[str], texts: Sequence[str], times: int) -> list[s
         return []
     groups = [texts[row * times : (row + 1) * times] for row in range(len(parents))]
     same = sum(group.count(parent) for parent, group in zip(parents, groups, strict=True))
-    notes = [f"{same} of {len(texts)} new texts equal their parent: nothing in them could be changed"] if same else []
+    notes = [Count("{} of {} new texts equal their parent: nothing in them could be changed", same, len(texts))] if same else []
     news = ([text for text in group if text != parent] for parent, group in zip(parents, groups, strict=True))
     again = sum(len(group) - len(set(group)) for group in news) if times > 1 else 0
-    return [*notes, *([f"{again} of {len(texts)} new texts repeat another copy of their parent"] if again else [])]
+    return [*notes, *([Count("{} of {} new texts repeat another copy of their parent", again, len(texts))] if again else [])]

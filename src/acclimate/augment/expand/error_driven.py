@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-from acclimate.augment.base import Predict
+from acclimate.augment.base import Count, Predict
 from acclimate.augment.expand.asking import Ask, Unusable, asks_for, check_asking, grow
 from acclimate.augment.expand.draws import Draw
 from acclimate.augment.expand.generate import meaning, read_text
@@ -82,7 +82,7 @@ class ErrorDriven:
             return read_text(examples.texts[asked.row], answer)
 
         asks = asks_for(examples, times, seed, prompt, wrong)
-        notes = [f"the current model gets {len(wrong)} of {len(examples)} examples wrong"]
+        notes = [Count("the current model gets {} of {} examples wrong", len(wrong), len(examples))]
         return grow(self, self.llm, examples, asks, read, seed=seed, attempts=self.attempts, notes=notes)
 
 

@@ -54,6 +54,8 @@ class Evolve:
     method: ClassVar[str] = "evolve"
     paper: ClassVar[str] = "Xu et al. 2023 (WizardLM)"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    reads_unlabelled: ClassVar[bool] = True
+    parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "a language model makes instructions harder or writes new ones, and answers them"
     summary_zh: ClassVar[str] = "由语言模型加深或拓展指令并重新作答"
 

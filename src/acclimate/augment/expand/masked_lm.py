@@ -55,6 +55,7 @@ class MaskedLm:
     method: ClassVar[str] = "masked-lm"
     paper: ClassVar[str] = "Kobayashi 2018; Kumar et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    parents_at_once: ClassVar[int] = 512
     summary: ClassVar[str] = "replaces words by what a masked language model expects in their place"
     summary_zh: ClassVar[str] = "用掩码语言模型在该位置预测的词替换词语"
 

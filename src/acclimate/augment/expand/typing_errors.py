@@ -34,7 +34,7 @@ def neighbours(layout: Layout) -> dict[str, str]:
     """Each letter of a keyboard to the letters whose keys touch its own.
 
     >>> neighbours("qwerty")["s"], neighbours("azerty")["q"]
-    ('adewxz', 'aszw')
+    ('adewxz', 'aswz')
     """
     places = {
         letter: (column + shift, row)
