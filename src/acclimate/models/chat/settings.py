@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from acclimate.errors import InputError
 from acclimate.models.chat.base import Chat
@@ -28,6 +28,9 @@ class LanguageModel:
         log: file in which a server's answers are kept, so that no question is paid for twice; empty for one in acclimate's cache.
         device: where a model on this machine runs.
     """
+
+    #: Where a recipe's mapping is read: a mistyped setting, or a key, is refused rather than passed over.
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     model: str = "asset:smollm2"
     base_url: str = ""
