@@ -27,7 +27,7 @@ from acclimate.errors import RunError
 _PARENTS = 4096
 _NOTES = b"acclimate.notes"
 #: Rows of the finished file that are read and written at once.
-_ROWS = 65_536
+_ROWS = 16_384
 
 
 @dataclasses.dataclass(frozen=True)

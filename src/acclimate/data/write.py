@@ -86,9 +86,9 @@ def _putting(sink: IO[bytes], kind: str, schema: pa.Schema) -> Iterator[Callable
         rows = table.to_pylist()
         match kind:
             case "jsonl":
-                sink.writelines(_json(row) + b"\n" for row in rows)
+                sink.write(b"".join(_json(row) + b"\n" for row in rows))
             case "json":
-                sink.writelines(next(between) + _json(row) for row in rows)
+                sink.write(b"".join(next(between) + _json(row) for row in rows))
             case _:
                 sink.write(_delimited(None, rows, delimiter))
 

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from acclimate.augment.expand.layout import parse
 from acclimate.augment.expand.noise import ERRORS, Error, Noise, misspell
-from acclimate.augment.expand.typing_errors import KEYBOARDS, OCR_PAIRS, double, drop, letters_of, misread, mistype, neighbours, transpose
+from acclimate.augment.expand.typing_errors import (
+    KEYBOARDS,
+    OCR_PAIRS,
+    double,
+    drop,
+    letters_of,
+    misread,
+    mistype,
+    neighbours,
+    transpose,
+)
 from acclimate.data.domain import from_columns
 from acclimate.data.homophones import homophones
 

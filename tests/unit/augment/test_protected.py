@@ -38,7 +38,9 @@ def test_a_protected_span_is_one_word_that_nothing_may_touch(text: str, pattern:
     assert not spans & {layout.words[position] for position in layout.free} or any(layout.words.count(span) > 1 for span in spans)
 
 
-@pytest.mark.parametrize(("word", "number"), [("7", True), ("7up", True), ("Hundred", True), ("三百", True), ("一样", False), ("one", False)])
+@pytest.mark.parametrize(
+    ("word", "number"), [("7", True), ("7up", True), ("Hundred", True), ("三百", True), ("一样", False), ("one", False)]
+)
 def test_numbers_in_figures_and_words(word: str, number: bool) -> None:
     assert is_number(word) is number
 

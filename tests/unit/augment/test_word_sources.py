@@ -71,7 +71,9 @@ def test_the_nearest_words_are_those_of_a_plain_search() -> None:
     near = Neighbourhood(words, vectors, k=3, similarity=-0.2)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = unit @ unit[0]
-    expected = [words[row].lower() for row in np.argsort(-cosines) if cosines[row] >= -0.2 and words[row] not in ("alpha", "not", "the")]
+    expected = [
+        words[row].lower() for row in np.argsort(-cosines) if cosines[row] >= -0.2 and words[row] not in ("alpha", "not", "the")
+    ]
     assert near.synonyms("alpha") == tuple(dict.fromkeys(expected))[:3]
     assert near.synonyms("Alpha") == near.synonyms("alpha")
     assert near.synonyms("the") == near.synonyms("unknown") == ()
@@ -255,4 +257,6 @@ def test_the_packaged_pair_says_it_in_other_words_and_refuses_what_it_cannot_rea
 def test_every_setting_reaches_the_method(masked: Path) -> None:
     plain: dict[str, Any] = {"method": "masked-lm", "model": str(masked), "times": 6}
     parents = from_columns("p", ["quick brown fox jumps over lazy dog quick brown fox"], ["x"])
-    assert len(words_changed(parents, augment(parents, **plain, alpha=0.5))) > len(words_changed(parents, augment(parents, **plain, alpha=0.1)))
+    assert len(words_changed(parents, augment(parents, **plain, alpha=0.5))) > len(
+        words_changed(parents, augment(parents, **plain, alpha=0.1))
+    )
