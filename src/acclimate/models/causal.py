@@ -24,7 +24,8 @@ from acclimate.models.reference import ModelReference, resolve
 if TYPE_CHECKING:
     import torch
 
-    from acclimate.models.sampling import Manner, Written
+    from acclimate.models.manner import Manner
+    from acclimate.models.sampling import Written
 
 #: Tokens of every forward pass, padding included: rows × padded length. SmolLM2's logits of 512 tokens take 100 MB. A request for
 #: a few texts computes up to this many tokens for each length among them, so ask for many texts at once.

@@ -16,26 +16,12 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from acclimate.models.loading import quiet
+from acclimate.models.manner import Manner
 
 #: Rows of every pass, and the step of the length of prompts in tokens. Writing costs far more than reading, so prompts are padded
 #: generously to fill passes; fewer rows waste less on a few texts, more serve many.
 ROWS = 8
 STEP = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Manner:
-    """How tokens are drawn.
-
-    Args:
-        max_tokens: of an answer.
-        temperature: 0 takes the likeliest token; 1 draws from the model's own distribution.
-        top_p: draws from the likeliest tokens that hold this share of the probability (Holtzman 2020); 1 from all.
-    """
-
-    max_tokens: int = 256
-    temperature: float = 1.0
-    top_p: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)

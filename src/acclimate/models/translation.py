@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from acclimate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from acclimate.models.sampling import Manner
+    from acclimate.models.manner import Manner
 
 #: The packaged pair, by the name of each direction.
 PACKAGED = {"asset:en-pt": "en-pt", "asset:pt-en": "pt-en"}

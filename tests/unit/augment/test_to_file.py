@@ -81,8 +81,8 @@ def test_a_second_start_does_only_what_is_missing(tmp_path: Path, small_chunks: 
 def test_chunks_of_another_job_are_not_taken_for_this_ones(
     change: str,
     tmp_path: Path,
-    small_chunks: None,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: ARG001
+    small_chunks: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "g.jsonl"
     with monkeypatch.context() as patched:

@@ -16,8 +16,9 @@ from acclimate.augment.run import augment
 from acclimate.data.domain import Domain, from_columns
 from acclimate.errors import InputError
 from acclimate.models.causal import CausalModel
+from acclimate.models.manner import Manner
 from acclimate.models.masked import load_masked
-from acclimate.models.sampling import Manner, nucleus, write
+from acclimate.models.sampling import nucleus, write
 from tests.causal import make_causal
 from tests.shift import make_encoder
 from tests.small_models import make_masked, make_translator

@@ -103,7 +103,7 @@ def _edit(rows: Sequence[Row], times: int, seed: int, *, method: BackTranslation
 
 def _round_trip(texts: Sequence[str], seeds: Sequence[int], method: BackTranslation) -> list[tuple[str, bool]]:
     """Each text there and back, and whether both translations came to an end; equal questions are asked once."""
-    from acclimate.models.sampling import Manner
+    from acclimate.models.manner import Manner
     from acclimate.models.translation import load_translator
 
     there = load_translator(method.there, method.device, method.language, method.pivot)

@@ -55,6 +55,7 @@ class CausalInfill:
     method: ClassVar[str] = "causal-infill"
     paper: ClassVar[str] = "Donahue et al. 2020; Rubin 1987"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    needs: ClassVar[tuple[str, ...]] = ("a causal language model",)
     parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "lets a causal language model fill in a run of words anew"
     summary_zh: ClassVar[str] = "用因果语言模型重写文本中的一小段词语"
@@ -141,7 +142,7 @@ def _choose(layout: Layout, rate: float, draw: Draw) -> _Gap | None:
 
 def _written(model: CausalModel, gaps: Sequence[_Gap | None], drawn: Sequence[Draw], method: CausalInfill) -> list[list[str]]:
     """The distinct fills that can be used of each gap."""
-    from acclimate.models.sampling import Manner
+    from acclimate.models.manner import Manner
 
     asked = [copy for copy, gap in enumerate(gaps) if gap is not None for _ in range(method.fills)]
     prompts, seeds, sizes = [], [], []

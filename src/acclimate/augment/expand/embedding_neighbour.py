@@ -109,13 +109,22 @@ class Neighbourhood:
         if row is None or is_stop_word(word.lower()):
             return ()
         cosines = self._vectors @ self._vectors[row]
-        near = np.argsort(-cosines, kind="stable")[: 4 * self._k + 1]
+        near = largest(cosines, 4 * self._k + 1)
         same = word.lower()
         others = [self._words[other] for other in near if cosines[other] >= self._similarity]
         usable = dict.fromkeys(
             o.lower() for o in others if o.lower() != same and not is_negation(o) and not is_stop_word(o.lower())
         )
         return tuple(usable)[: self._k]
+
+
+def largest(scores: NDArray[np.float32], count: int) -> list[int]:
+    """Places of the largest scores, largest first, equal ones in order."""
+    count = min(count, len(scores))
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    among = np.flatnonzero(scores >= least)
+    found: list[int] = among[np.argsort(-scores[among], kind="stable")][:count].tolist()
+    return found
 
 
 @functools.cache

@@ -41,7 +41,7 @@ class ErrorDriven:
     method: ClassVar[str] = "error-driven"
     paper: ClassVar[str] = "Lee et al. 2024 (LLM2LLM)"
     modality: ClassVar[tuple[str, ...]] = ("text",)
-    needs: ClassVar[tuple[str, ...]] = ("target labels", "a trained model")
+    needs: ClassVar[tuple[str, ...]] = ("target labels", "a trained model", "a language model")
     whole: ClassVar[bool] = True
     summary: ClassVar[str] = "a language model writes texts near those that the current model gets wrong"
     summary_zh: ClassVar[str] = "由语言模型针对当前模型判错的样本生成相近文本"

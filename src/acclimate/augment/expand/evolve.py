@@ -55,6 +55,7 @@ class Evolve:
     paper: ClassVar[str] = "Xu et al. 2023 (WizardLM)"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
     reads_unlabelled: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("a language model",)
     parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "a language model makes instructions harder or writes new ones, and answers them"
     summary_zh: ClassVar[str] = "由语言模型加深或拓展指令并重新作答"

@@ -56,6 +56,7 @@ class FromCorpus:
     paper: ClassVar[str] = "Wang et al. 2023 (Self-Instruct); Lewis et al. 2021 (PAQ)"
     modality: ClassVar[tuple[str, ...]] = ("text",)
     reads_unlabelled: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("a language model",)
     parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "a language model writes question-answer pairs from documents"
     summary_zh: ClassVar[str] = "由语言模型根据领域文档生成问答对"

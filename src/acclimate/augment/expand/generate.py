@@ -42,6 +42,10 @@ class Generate:
     method: ClassVar[str] = "generate"
     paper: ClassVar[str] = "Ye et al. 2022 (ZeroGen); Yoo et al. 2021"
     modality: ClassVar[tuple[str, ...]] = ("text",)
+    needs: ClassVar[tuple[str, ...]] = (
+        "target labels",
+        "a language model",
+    )
     parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "a language model writes new texts of a class"
     summary_zh: ClassVar[str] = "由语言模型按类别标签生成新文本"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from acclimate.augment.expand.draws import Draw, draws, states_of, stream_of
 from acclimate.augment.expand.edits import Row, edit_texts
-from acclimate.augment.expand.embedding_neighbour import whole_words
+from acclimate.augment.expand.embedding_neighbour import largest, whole_words
 from acclimate.augment.expand.layout import Layout, join, parse
 from acclimate.augment.expand.operations import in_case_of
 from acclimate.augment.expand.protected import Kind, Protection, is_negation
@@ -55,6 +55,7 @@ class MaskedLm:
     method: ClassVar[str] = "masked-lm"
     paper: ClassVar[str] = "Kobayashi 2018; Kumar et al. 2020"
     modality: ClassVar[tuple[str, ...]] = ("text", "chat")
+    needs: ClassVar[tuple[str, ...]] = ("a masked language model",)
     parents_at_once: ClassVar[int] = 512
     summary: ClassVar[str] = "replaces words by what a masked language model expects in their place"
     summary_zh: ClassVar[str] = "用掩码语言模型在该位置预测的词替换词语"
@@ -140,20 +141,11 @@ def fill(
     for position, row in zip(hidden, logits, strict=False):
         scores = row[numbers]
         own = layout.words[position].lower()
-        best = [place for place in _likeliest(scores, method.k + 2) if spelt[place].lower() != own][: method.k]
+        best = [place for place in largest(scores, method.k + 2) if spelt[place].lower() != own][: method.k]
         chances = np.exp((scores[best] - scores[best[0]]).astype(np.float64) / method.temperature).cumsum()
         chosen = int(np.searchsorted(chances, draw() * chances[-1], side="right"))
         new[position] = in_case_of(layout.words[position], spelt[best[min(chosen, len(best) - 1)]])
     return join(new, layout.gaps)
-
-
-def _likeliest(scores: NDArray[np.float32], count: int) -> list[int]:
-    """Places of the largest scores, largest first, equal ones in order."""
-    count = min(count, len(scores))
-    least = np.partition(scores, len(scores) - count)[len(scores) - count]
-    among = np.flatnonzero(scores >= least)
-    found: list[int] = among[np.argsort(-scores[among], kind="stable")][:count].tolist()
-    return found
 
 
 @functools.lru_cache(maxsize=2)

@@ -46,6 +46,7 @@ class Paraphrase:
     method: ClassVar[str] = "paraphrase"
     paper: ClassVar[str] = "Dai et al. 2023 (AugGPT)"
     modality: ClassVar[tuple[str, ...]] = ("text",)
+    needs: ClassVar[tuple[str, ...]] = ("a language model",)
     parents_at_once: ClassVar[int] = 64
     summary: ClassVar[str] = "a language model says the same in other words"
     summary_zh: ClassVar[str] = "由语言模型改写，保持原意"

@@ -13,7 +13,7 @@ from acclimate.errors import AcclimateError, InputError, MissingExtraError, RunE
 from acclimate.models.chat.base import Answer, End, Request, Spent
 from acclimate.models.chat.limits import RateLimit
 from acclimate.models.chat.log import RequestLog
-from acclimate.models.sampling import Manner
+from acclimate.models.manner import Manner
 
 #: Characters that stand for a token where a request's size is guessed before it is sent; 4 is usual for English.
 _CHARACTERS = 4

@@ -10,7 +10,7 @@ from acclimate.models.chat.base import Answer, Request, Spent
 
 if TYPE_CHECKING:
     from acclimate.models.causal import CausalModel
-    from acclimate.models.sampling import Manner
+    from acclimate.models.manner import Manner
 
 
 @dataclasses.dataclass

@@ -75,7 +75,7 @@ class LanguageModel:
             MissingExtraError: a server is to be asked and ``openai`` is absent.
             InputError: no key, no such model, or one without a chat template.
         """
-        from acclimate.models.sampling import Manner
+        from acclimate.models.manner import Manner
 
         manner = Manner(self.max_tokens, self.temperature, self.top_p)
         if not self.base_url:
