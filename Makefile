@@ -59,7 +59,7 @@ bench-controls bench-leakage bench-startup bench-precision bench-downstream benc
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--no-annotate --extra dev --extra demo --extra ot --extra vision --extra index --constraint constraints.txt --output-file requirements.lock pyproject.toml
+		--no-annotate --extra dev --extra demo --extra ot --extra vision --extra index --extra llm-api --extra translate --constraint constraints.txt --output-file requirements.lock pyproject.toml
 	@sed -i.old 's/+cpu$$//' requirements.lock && rm requirements.lock.old
 
 clean:

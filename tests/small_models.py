@@ -45,7 +45,7 @@ def make_translator(folder: Path, seed: int = 0) -> Path:
     plain.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace()])
     plain.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 0)])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=plain, eos_token="</s>", unk_token="<unk>", pad_token="<pad>", model_max_length=64
+        tokenizer_object=plain, eos_token="</s>", unk_token="<unk>", pad_token="<pad>", model_max_length=24
     )
     tokenizer.save_pretrained(folder)
     with torch.random.fork_rng():

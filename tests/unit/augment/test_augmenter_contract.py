@@ -172,9 +172,9 @@ def test_a_text_depends_on_seed_parent_and_copy_alone(name: str, grow: Grow) -> 
         assert grow(name, parents, seed=1).texts != whole.texts
 
 
-@pytest.mark.parametrize("name", ["eda", "noise", "masked-lm"])
+@pytest.mark.parametrize("name", ["eda", "noise"])
 def test_workers_do_not_change_a_byte(name: str, grow: Grow) -> None:
-    parents = make_parents([f"{text} number {i}" for i in range(60) for text in TEXTS])
+    parents = make_parents([f"{text} number {i}" for i in range(80) for text in TEXTS])
     assert digest(grow(name, parents, workers=2)) == digest(grow(name, parents))
 
 

@@ -152,19 +152,19 @@ def test_copies_take_turns_over_the_operations() -> None:
 
 def test_texts_that_cannot_change_are_counted() -> None:
     grown = Eda(synonyms="none").expand(from_columns("p", ["word", "two words"], ["x", "y"]), times=2, seed=0)
-    assert "2 of 4 new texts equal their parent: nothing in them could be changed" in grown.notes
+    assert "new texts that equal their parent, as nothing in them could be changed: 2" in grown.notes
 
 
 def test_copies_that_repeat_each_other_are_counted() -> None:
     grown = Eda(operations=("swap",), synonyms="none").expand(from_columns("p", ["red blue"], ["x"]), times=3, seed=0)
-    assert grown.notes == ("2 of 3 new texts repeat another copy of their parent",)
+    assert grown.notes == ("new texts that repeat another copy of their parent: 2",)
 
 
 @pytest.mark.assets
 def test_packaged_synonyms_serve_english_and_chinese() -> None:
     parents = from_columns("p", ["A good film about a happy city.", "这部电影非常精彩。"], ["x", "y"])
     grown = Eda(operations=("replace",)).expand(parents, times=6, seed=0)
-    assert not any("equal their parent" in note or "no synonyms" in note for note in grown.notes)
+    assert not any("that equal their parent" in note or "no synonyms" in note for note in grown.notes)
     assert all(text.startswith("A ") and text.endswith(".") for text in grown.texts[:6])
     assert all(text.endswith("。") and text != parents.texts[1] for text in grown.texts[6:])
 

@@ -216,14 +216,14 @@ def test_back_translation_is_two_greedy_translations_where_nothing_is_drawn(tmp_
     expected = text
     for folder in (there, back):
         tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSeq2SeqLM.from_pretrained(folder)
-        ids = model.generate(**tokenizer(expected, return_tensors="pt"), num_beams=1, do_sample=False, max_new_tokens=63)
+        ids = model.generate(**tokenizer(expected, return_tensors="pt"), num_beams=1, do_sample=False, max_new_tokens=23)
         expected = tokenizer.decode(ids[0], skip_special_tokens=True).strip()
 
     from acclimate.models.translation import load_translator
 
     found = text
     for folder in (there, back):
-        ((found, _),) = load_translator(str(folder)).translate([found], [0], Manner(63, temperature=0))
+        ((found, _),) = load_translator(str(folder)).translate([found], [0], Manner(23, temperature=0))
     assert found == expected
 
 
@@ -232,7 +232,7 @@ def test_a_translation_that_does_not_end_or_loses_a_number_leaves_the_parent_and
     parents = from_columns("p", ["the nurse saw 77 very good pills"], ["x"])
     grown = augment(parents, method="back-translation", there=str(there), back=str(back), times=3)
     assert grown.texts == parents.texts * 3
-    assert any("3 of 3 new texts equal their parent" in note for note in grown.notes)
+    assert any(note.startswith("new texts that equal their parent") and note.endswith(": 3") for note in grown.notes)
 
 
 def test_what_does_not_translate_is_refused(causal: Path) -> None:

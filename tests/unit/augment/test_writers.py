@@ -213,7 +213,7 @@ def test_a_model_on_this_machine_writes_the_same_every_time_and_its_failures_are
 @pytest.mark.assets
 def test_the_packaged_model_rewords_on_this_machine() -> None:
     parents = from_columns("p", ["The film was really good, but the actors were terrible and I hated the story."], ["x"])
-    grown = augment(parents, method="paraphrase", times=2, llm={"max_tokens": 48})
+    grown = augment(parents, method="paraphrase", times=1, attempts=3, llm={"max_tokens": 32})
     assert len(grown) >= 1
     assert all(text != parents.texts[0] for text in grown.texts)
 

@@ -170,10 +170,8 @@ def gather(
 
 def _told(asked: int, made: int, refused: Counter[str]) -> list[str]:
     """What could not be used, by reason, and what was made in spite of it."""
-    if not refused:
-        return []
     reasons = [Count(f"answers that could not be used, {reason}: {{}}", count) for reason, count in sorted(refused.items())]
-    return [Count("{} of {} new examples were made", made, asked), *reasons]
+    return [*([Count("{} of {} new examples were made", made, asked)] if asked else []), *reasons]
 
 
 def spent_of(llm: LanguageModel, chat: Chat) -> list[str]:

@@ -115,7 +115,7 @@ def _counted(parents: Sequence[str], texts: Sequence[str], times: int) -> list[s
         return []
     groups = [texts[row * times : (row + 1) * times] for row in range(len(parents))]
     same = sum(group.count(parent) for parent, group in zip(parents, groups, strict=True))
-    notes = [Count("{} of {} new texts equal their parent: nothing in them could be changed", same, len(texts))] if same else []
+    notes = [Count("new texts that equal their parent, as nothing in them could be changed: {}", same)] if same else []
     news = ([text for text in group if text != parent] for parent, group in zip(parents, groups, strict=True))
     again = sum(len(group) - len(set(group)) for group in news) if times > 1 else 0
-    return [*notes, *([Count("{} of {} new texts repeat another copy of their parent", again, len(texts))] if again else [])]
+    return [*notes, *([Count("new texts that repeat another copy of their parent: {}", again)] if again else [])]

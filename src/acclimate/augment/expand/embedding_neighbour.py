@@ -18,6 +18,9 @@ from acclimate.augment.expand.replacing import check_share, replace_words
 from acclimate.data.domain import Domain
 from acclimate.errors import InputError
 
+#: Words whose neighbours are found together: 8 times as fast as one by one. Vocabularies are ordered by frequency, more or less, so
+#: that the words of a text share few blocks.
+_BLOCK = 32
 #: How tokenizers mark a token that opens a word: of sentencepiece, of byte-level BPE.
 _OPENERS = ("▁", "Ġ")
 #: How WordPiece marks one that does not.
@@ -94,27 +97,30 @@ class Neighbourhood:
         self._row = {word: row for row, word in reversed(list(enumerate(words)))}
         self._vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
         self._k, self._similarity = k, similarity
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known: dict[int, tuple[str, ...]] = {}
         self.lexicon: Collection[str] = frozenset()
 
     def synonyms(self, word: str) -> tuple[str, ...]:
         """The nearest words, nearest first; empty for function words and words that the vocabulary does not have whole."""
-        found = self._known.get(word)
-        if found is None:
-            found = self._known[word] = self._look_up(word)
-        return found
-
-    def _look_up(self, word: str) -> tuple[str, ...]:
         row = self._row.get(word, self._row.get(word.lower()))
-        if row is None or is_stop_word(word.lower()):
+        if row is None:
             return ()
-        cosines = self._vectors @ self._vectors[row]
-        near = largest(cosines, 4 * self._k + 1)
-        same = word.lower()
-        others = [self._words[other] for other in near if cosines[other] >= self._similarity]
-        usable = dict.fromkeys(
-            o.lower() for o in others if o.lower() != same and not is_negation(o) and not is_stop_word(o.lower())
-        )
+        if row not in self._known:
+            self._learn(row - row % _BLOCK)
+        return self._known[row]
+
+    def _learn(self, start: int) -> None:
+        """Find the neighbours of a block of words at once: always the same block, so that a word's are always the same."""
+        cosines = self._vectors[start : start + _BLOCK] @ self._vectors.T
+        for row, mine in enumerate(cosines, start):
+            self._known[row] = self._near(self._words[row].lower(), mine)
+
+    def _near(self, own: str, cosines: NDArray[np.float32]) -> tuple[str, ...]:
+        """The nearest usable words of one, given the cosines of all ``(v,)``."""
+        if is_stop_word(own):
+            return ()
+        others = [self._words[row].lower() for row in largest(cosines, 4 * self._k + 1) if cosines[row] >= self._similarity]
+        usable = dict.fromkeys(other for other in others if other != own and not is_negation(other) and not is_stop_word(other))
         return tuple(usable)[: self._k]
 
 
