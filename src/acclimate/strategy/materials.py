@@ -18,7 +18,7 @@ from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
 from acclimate.select.budget import count_words
 from acclimate.select.run import select
-from acclimate.strategy.arms import Arm, Method
+from acclimate.strategy.arms import Arm, Method, as_given
 from acclimate.strategy.predict import out_of_fold
 from acclimate.strategy.select import toolbox
 
@@ -113,7 +113,7 @@ class Workshop:
     def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
         key = content_hash("augment", str(method), examples.fingerprint, seed)
         return self.once(
-            key, lambda: augment(examples, method=method.name, seed=seed, predict=self._predict, **dict(method.settings))
+            key, lambda: augment(examples, method=method.name, seed=seed, predict=self._predict, **as_given(method.settings))
         )
 
     def _predict(self, examples: Domain) -> Sequence[str]:
