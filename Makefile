@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
 	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
-	bench-augment-images bench-perez-wang
+	bench-augment-images bench-perez-wang bench-augment-text bench-scale
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -53,13 +53,13 @@ format: $(READY)
 bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
-	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang: bench-%: $(READY)
+	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--no-annotate --extra dev --extra demo --extra ot --extra vision --extra index --constraint constraints.txt --output-file requirements.lock pyproject.toml
+		--no-annotate --extra dev --extra demo --extra ot --extra vision --extra index --extra llm-api --extra translate --constraint constraints.txt --output-file requirements.lock pyproject.toml
 	@sed -i.old 's/+cpu$$//' requirements.lock && rm requirements.lock.old
 
 clean:

@@ -101,9 +101,7 @@ def memory() -> dict[str, Any]:
 
 def workers() -> dict[str, Any]:
     """One file by one worker and by two, in turns."""
-    pairs = []
-    for _ in range(1 if QUICK else 3):
-        pairs.append((ours(a_pool(SIZES[2])), ours(a_pool(SIZES[2]), "--workers", "2")))
+    pairs = [(ours(a_pool(SIZES[2])), ours(a_pool(SIZES[2]), "--workers", "2")) for _ in range(1 if QUICK else 3)]
     speedups = [one.wall / two.wall for one, two in pairs]
     load = os.getloadavg()[0]
     return {"documents": SIZES[2], "speedup": statistics.median(speedups), "all": speedups, "load": load,
@@ -198,8 +196,8 @@ def estimate() -> dict[str, Any]:
         )
         taken = ours(pool, method=method)
         disk = sum(file.stat().st_size for file in OUT.rglob("*") if file.is_file())
-        rows.append({"method": method, "cpu_told": told["cpu_seconds"], "cpu": taken.cpu, "memory_told": told["memory_bytes"] / 2**20,
-                     "memory": taken.first_mb, "disk_told": told["disk_bytes"]["kept"] / 2**20, "disk": disk / 2**20})  # fmt: skip
+        rows.append({"method": method, "cpu_told": told["cpu_seconds"], "cpu": taken.cpu,
+                     "memory_told": told["memory_bytes"] / 2**20, "memory": taken.first_mb, "disk_told": told["disk_bytes"]["kept"] / 2**20, "disk": disk / 2**20})  # fmt: skip
     return {"documents": SIZES[1], "rows": rows}
 
 

@@ -398,7 +398,16 @@ def _problems_of(
 
 
 #: What the pipeline hands to a constructor; not settings.
-_PROVIDED = {"embed": None, "seed": 0, "learner": None, "language_model": None, "tools": None, "style": None, "training": None}
+_PROVIDED = {
+    "embed": None,
+    "seed": 0,
+    "learner": None,
+    "predict": None,
+    "language_model": None,
+    "tools": None,
+    "style": None,
+    "training": None,
+}
 #: Settings beside a constructor's: new examples for each one, and the factor before a term of the loss.
 _TIMES = {"times": Annotated[int, Field(ge=1, strict=True)]}
 _WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}

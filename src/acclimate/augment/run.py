@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from acclimate.augment import METHODS, ONLINE
+from acclimate.augment.base import DEFAULT_TIMES, Augmenter, Predict
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.engine.build import build
@@ -15,10 +17,11 @@ def augment(
     examples: Target | Domain,
     *,
     method: str = "eda",
-    times: int = 4,
+    times: int | None = None,
     seed: int = 0,
     workers: int = 1,
     style: Target | Domain | None = None,
+    predict: Predict | None = None,
     **settings: Any,
 ) -> Domain:
     """New examples with the labels of their parents.
@@ -27,16 +30,17 @@ def augment(
         examples: what to make new examples of; of a target, its labelled part alone: the test and validation parts are never
             looked at, so augmenting cannot leak them.
         method: a name in ``METHODS``.
-        times: new examples for each one.
+        times: new examples for each one; 4 where not given, and for ``balance`` 1: all classes as large as the largest.
         seed: of every random choice. The same seed gives the same bytes, whatever the number of workers.
-        workers: processes.
+        workers: processes; methods that read with a model use one.
         style: for methods of style, the pictures whose look the new ones take: give a source as ``examples`` and the target here,
             or the reverse. Of a target, its labelled and unlabelled pictures; labels are not looked at.
+        predict: examples to labels by the current model, for methods that follow its errors (``error-driven``).
         settings: of the method; ``acclimate methods NAME`` lists them.
 
     Returns:
-        ``times`` new examples for each one, grouped by parent in order, without the parents; the ``origin`` column says how each
-        was made.
+        ``times`` new examples for each one (fewer where a language model's answers could not be used), grouped by parent in order,
+        without the parents; the ``origin`` column says how each was made.
 
     Raises:
         InputError: an unknown method or setting, or a value that means nothing.
@@ -47,13 +51,46 @@ def augment(
     >>> grown.ids, grown.labels
     (['notes:0~eda~1', 'notes:0~eda~2'], ['ill', 'ill'])
     """
+    parents = examples.labelled if isinstance(examples, Target) else examples
+    lenders = style.inputs if isinstance(style, Target) else style
+    augmenter = expander(method, settings, predict=predict, style=lenders, training=parents)
+    check_modality(augmenter, parents)
+    return augmenter.expand(parents, times_of(augmenter, times), seed, workers)
+
+
+def expander(
+    method: str,
+    settings: Mapping[str, Any],
+    *,
+    predict: Predict | None = None,
+    style: Domain | None = None,
+    training: Domain | None = None,
+) -> Augmenter:
+    """The augmenter of a name, with its settings and what it is handed.
+
+    Raises:
+        InputError: an unknown method or setting, or a value that means nothing.
+    """
     if method in ONLINE:
         raise InputError(
             f"'{method}' acts on batches while training, it makes no new examples",
             expected=f"one of {', '.join(sorted(METHODS))}",
             fix=f"name '{method}' among the objectives of the tuning instead",
         )
-    parents = examples.labelled if isinstance(examples, Target) else examples
-    lenders = style.inputs if isinstance(style, Target) else style
-    augmenter = build(METHODS, "augmenter", method, settings, {"style": lenders, "training": parents})
-    return augmenter.expand(parents, times, seed, workers)
+    return build(METHODS, "augmenter", method, settings, {"predict": predict, "style": style, "training": training})
+
+
+def times_of(augmenter: Augmenter, times: int | None) -> int:
+    """The number asked for, or the method's own."""
+    return times if times is not None else int(getattr(augmenter, "default_times", DEFAULT_TIMES))
+
+
+def check_modality(augmenter: Augmenter, examples: Domain) -> None:
+    """Raise an InputError for examples of a kind that the method does not read."""
+    if examples.modality not in augmenter.modality:
+        able = sorted(name for name, other in METHODS.items() if examples.modality in other.modality)
+        raise InputError(
+            f"'{augmenter.method}' does not read the examples of '{examples.name}', which are of the kind '{examples.modality}'",
+            expected=f"examples of the kind {' or '.join(augmenter.modality)}",
+            fix=f"use one of {', '.join(able)}",
+        )

@@ -11,7 +11,7 @@ from acclimate.cli.output import print_json, print_table, say
 from acclimate.errors import unknown_name
 
 #: Constructor arguments that the pipeline provides; they are not settings of a method.
-_PROVIDED = ("embed", "seed", "learner", "language_model", "tools", "style", "training", "self")
+_PROVIDED = ("embed", "seed", "learner", "predict", "language_model", "tools", "style", "training", "self")
 #: What a gap method or an objective may need, and the class attribute that says so; selectors list theirs.
 _NEEDS = {
     "embeddings": "needs_embeddings",

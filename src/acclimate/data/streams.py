@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import zstandard
 
@@ -152,6 +152,31 @@ def compress(data: bytes, compression: str | None) -> bytes:
             return bz2.compress(data)
         case _:
             return data
+
+
+def compressing(path: Path, compression: str | None) -> IO[bytes]:
+    """A file to write piece by piece; equal pieces give equal bytes (no timestamps inside)."""
+    match compression:
+        case "gzip":
+            return cast("IO[bytes]", _Gzip(path))
+        case "zstd":
+            return cast("IO[bytes]", zstandard.open(path, "wb"))
+        case "bzip2":
+            return cast("IO[bytes]", bz2.open(path, "wb"))
+        case _:
+            return path.open("wb")
+
+
+class _Gzip(gzip.GzipFile):
+    """Without the name and the time that a gzip file else begins with."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        super().__init__(filename="", mode="wb", fileobj=self._file, mtime=0)
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
 
 
 def _decompress(data: bytes, compression: str) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 
 from acclimate.data.canonical import scalar_text
 from acclimate.data.domain import Domain
-from acclimate.data.streams import compress, split_suffix
+from acclimate.data.streams import compress, compressing, split_suffix
 from acclimate.engine.storage import atomic_path
 from acclimate.errors import InputError
 
@@ -38,15 +40,71 @@ def write(data: pa.Table | Domain, path: str | Path) -> None:
     path = Path(path)
     _, kind, compression = split_suffix(path)
     table = data.table if isinstance(data, Domain) else data
-    pictures = [field.name for field in table.schema if pa.types.is_binary(field.type)]
-    if pictures and kind != "parquet":
+    check_pictures(path, table.schema)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(compress(_serialise(table, kind), compression))
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write tables of one schema one after another into a file that is there, whole, only when all are.
+
+    Memory holds one table at a time. Equal tables in equal pieces give equal bytes.
+
+    Raises:
+        InputError: the suffix is no format, or there are pictures and the format is not Parquet.
+        RunError: the folder cannot be written, or the disk is full; nothing half-written is left.
+
+    >>> import tempfile
+    >>> from acclimate.data.load import load
+    >>> file = Path(tempfile.mkdtemp()) / "grown.csv.gz"
+    >>> with writing(file, pa.schema([("id", pa.string()), ("text", pa.string())])) as put:
+    ...     put(pa.table({"id": ["a"], "text": ["one"]}))
+    ...     put(pa.table({"id": ["b"], "text": ["two"]}))
+    >>> load(file).texts
+    ['one', 'two']
+    """
+    path = Path(path)
+    _, kind, compression = split_suffix(path)
+    check_pictures(path, schema)
+    with atomic_path(path) as temporary, compressing(temporary, compression) as sink, _putting(sink, kind, schema) as put:
+        yield put
+
+
+@contextlib.contextmanager
+def _putting(sink: IO[bytes], kind: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    if kind == "parquet":
+        with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+            yield writer.write_table
+        return
+    delimiter = "," if kind == "csv" else "\t"
+    opening = {"jsonl": b"", "json": b"[\n"}
+    sink.write(opening[kind] if kind in opening else _delimited(schema.names, [], delimiter))
+    between = itertools.chain([b""], itertools.repeat(b",\n"))
+
+    def put(table: pa.Table) -> None:
+        rows = table.to_pylist()
+        match kind:
+            case "jsonl":
+                sink.write(b"".join(_json(row) + b"\n" for row in rows))
+            case "json":
+                sink.write(b"".join(next(between) + _json(row) for row in rows))
+            case _:
+                sink.write(_delimited(None, rows, delimiter))
+
+    yield put
+    sink.write(b"\n]\n" if kind == "json" else b"")
+
+
+def check_pictures(path: Path, schema: pa.Schema) -> None:
+    """Raise an InputError where the rows hold pictures and the file's format cannot."""
+    pictures = [field.name for field in schema if pa.types.is_binary(field.type)]
+    if pictures and split_suffix(path)[1] != "parquet":
         raise InputError(
             f"'{path.name}' cannot hold the bytes of the column '{pictures[0]}'",
             expected="a Parquet file",
             fix=f"write '{path.name.partition('.')[0]}.parquet'",
         )
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(compress(_serialise(table, kind), compression))
 
 
 def _serialise(table: pa.Table, kind: str) -> bytes:
@@ -67,9 +125,10 @@ def _json(row: dict[str, Any]) -> bytes:
     return orjson.dumps(row, default=str)
 
 
-def _delimited(names: list[str], rows: Iterable[dict[str, Any]], delimiter: str) -> bytes:
+def _delimited(names: list[str] | None, rows: Iterable[dict[str, Any]], delimiter: str) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n", strict=True)  # RFC 4180; quotes lone \r and \n as well
-    writer.writerow(names)
+    if names is not None:
+        writer.writerow(names)
     writer.writerows([None if value is None else scalar_text(value) for value in row.values()] for row in rows)
     return text.getvalue().encode("utf-8")

@@ -7,6 +7,7 @@ the loss of a text depends on that text alone, to the last bit. Padding stands a
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,6 +23,9 @@ from acclimate.models.reference import ModelReference, resolve
 
 if TYPE_CHECKING:
     import torch
+
+    from acclimate.models.manner import Manner
+    from acclimate.models.sampling import Written
 
 #: Tokens of every forward pass, padding included: rows × padded length. SmolLM2's logits of 512 tokens take 100 MB. A request for
 #: a few texts computes up to this many tokens for each length among them, so ask for many texts at once.
@@ -246,6 +250,43 @@ class CausalModel:
         """The first ``context`` tokens of each example; counts what was cut off."""
         return [next(iter(self._windows(tokens, most=1)), tokens) for tokens in self._read(examples)]
 
+    def continued(self, prompts: Sequence[Content], seeds: Sequence[int], manner: Manner) -> list[str]:
+        """What the model writes behind each prompt, as text, without marks; see :meth:`answered` for whether it came to an end."""
+        return [text for text, _ in self.answered(prompts, seeds, manner)]
+
+    def answered(self, prompts: Sequence[Content], seeds: Sequence[int], manner: Manner) -> list[tuple[str, Written]]:
+        """What the model writes behind each text, or answers to each conversation, drawn from a stream of its own.
+
+        What a prompt is answered depends on the model, the prompt and its seed alone. Of a prompt that leaves no room for the
+        answer the beginning is cut off, and counted in ``truncated``.
+        """
+        from acclimate.models.loading import quiet
+        from acclimate.models.sampling import write
+
+        config = self.model.config.to_dict()
+        room = max(1, (config.get("max_position_embeddings") or 1 << 30) - manner.max_tokens)
+        with quiet():
+            read = [self._prompt(prompt) for prompt in prompts]
+        self.truncated += sum(len(ids) > room for ids in read)
+        found: list[Written | None] = [None] * len(prompts)
+        pad = self.tokenizer.pad_token_id or 0
+        for row, written in write(self.model, [ids[-room:] for ids in read], seeds, manner, pad=pad, ends=self._ends):
+            found[row] = written
+        with quiet():
+            return [(self.tokenizer.decode(w.tokens, skip_special_tokens=True), w) for w in found if w is not None]
+
+    def _prompt(self, content: Content) -> list[int]:
+        if isinstance(content, str):
+            return list(self.tokenizer(content)["input_ids"]) or [self.tokenizer.bos_token_id or self.tokenizer.eos_token_id or 0]
+        return list(self.tokenizer(self._templated(content, ask=True), add_special_tokens=False)["input_ids"])
+
+    @property
+    def _ends(self) -> list[int]:
+        """The tokens that end a text: the tokenizer's, and those that the model's own settings name."""
+        named = self.model.generation_config.eos_token_id
+        named = named if isinstance(named, list) else [named]
+        return sorted({end for end in (self.tokenizer.eos_token_id, *named) if end is not None})
+
     def _nats(self, batch: Batch) -> NDArray[np.float64]:
         """The summed loss of each example of a batch, ``(r,)``."""
         import torch
@@ -312,6 +353,12 @@ class CausalModel:
                 expected="turns of system, user and assistant in the order that the model knows",
                 fix="correct or drop that conversation, or choose another model",
             ) from error
+
+
+@functools.lru_cache(maxsize=2)
+def load_causal(name: str, device: str = "auto") -> CausalModel:
+    """A causal model by name; remembered, so that chunk after chunk of texts shares it."""
+    return CausalModel(name, device)
 
 
 def _check_causal(name: str, model: Any) -> None:

@@ -16,7 +16,7 @@ from acclimate.errors import InputError, RunError
 from acclimate.models.converted import model_folder
 
 #: What a model folder may consist of; pickles (``.bin``, ``.pt``) and Python files are neither downloaded nor read.
-MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja")
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 

@@ -24,6 +24,20 @@ def _hashable(value: Any) -> Any:
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
 
 
+def as_given(values: Settings) -> dict[str, Any]:
+    """Settings as a method takes them: mappings inside are mappings again.
+
+    >>> as_given(settings({"alpha": 0.1, "llm": {"model": "m"}, "keep": ["numbers"]}))
+    {'alpha': 0.1, 'keep': ('numbers',), 'llm': {'model': 'm'}}
+    """
+    return {name: _given(value) for name, value in values}
+
+
+def _given(value: Any) -> Any:
+    pairs = isinstance(value, tuple) and all(isinstance(item, tuple) and len(item) == 2 for item in value)
+    return as_given(value) if pairs and value and all(isinstance(name, str) for name, _ in value) else value
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """A method's name and its settings."""

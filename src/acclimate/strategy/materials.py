@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from acclimate.augment import METHODS as EXPANDERS
@@ -18,7 +18,8 @@ from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
 from acclimate.select.budget import count_words
 from acclimate.select.run import select
-from acclimate.strategy.arms import Arm, Method
+from acclimate.strategy.arms import Arm, Method, as_given
+from acclimate.strategy.predict import out_of_fold
 from acclimate.strategy.select import toolbox
 
 Made = TypeVar("Made")
@@ -111,7 +112,15 @@ class Workshop:
 
     def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
         key = content_hash("augment", str(method), examples.fingerprint, seed)
-        return self.once(key, lambda: augment(examples, method=method.name, seed=seed, style=self.source, **dict(method.settings)))
+        given = as_given(method.settings)
+        return self.once(
+            key,
+            lambda: augment(examples, method=method.name, seed=seed, style=self.source, predict=self._predict, **given),
+        )
+
+    def _predict(self, examples: Domain) -> Sequence[str]:
+        assert self._tools.learner is not None  # the toolbox brings the probe
+        return out_of_fold(self._tools.learner)(examples)
 
     def once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
         """What ``make`` gives and the seconds it took, remembered under ``key``, which names the kind and every input."""

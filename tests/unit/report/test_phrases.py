@@ -103,7 +103,7 @@ def test_budgets_and_augmenters_speak_chinese():
         "得分最高的一条样本就有 3 个词元，超过预算 2 个词元，仍予保留。",
     ]
     grown = Eda(synonyms="none").expand(from_columns("words", ["word", "another"]), times=2, seed=0)
-    assert [translate(note) for note in grown.notes] == ["4 条新文本中有 4 条与原样本相同：其中没有可改动之处。"]
+    assert [translate(note) for note in grown.notes] == ["与原样本相同的新文本（其中没有可改动之处）：4 条。"]
 
 
 def embed(contents):

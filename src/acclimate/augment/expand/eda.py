@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import random
 from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
-from acclimate.augment.base import descend
+from acclimate.augment.expand.draws import Draw, draws, states_of, stream_of
+from acclimate.augment.expand.edits import Row, edit_texts
 from acclimate.augment.expand.layout import Layout, parse
-from acclimate.augment.expand.operations import delete, insert, replace, swap
-from acclimate.augment.expand.thesaurus import Thesaurus, load, sources_for
+from acclimate.augment.expand.operations import Edit, delete, insert, replace, swap
+from acclimate.augment.expand.protected import Kind, Protection
+from acclimate.augment.expand.thesaurus import load, sources_for
 from acclimate.data.domain import Domain
-from acclimate.engine.local import map_ordered
-from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError
 
 Operation = Literal["replace", "insert", "swap", "delete"]
 
 OPERATIONS = {"replace": replace, "insert": insert, "swap": swap, "delete": delete}
-#: Parents handed to a worker at once.
-_CHUNK = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,25 +38,31 @@ class Eda:
 
     Args:
         alpha: share of words changed; the paper advises 0.05 to 0.1.
-        operations: which ones take turns.
-        keep_numbers: whether numbers are left alone.
+        operations: which ones take turns; one alone, such as ``["swap"]``, is that operation alone.
+        keep: what is left alone besides: ``"numbers"``, ``"entities"``.
+        patterns: regular expressions of what else is left alone; see
+            :class:`acclimate.augment.expand.protected.Protection`.
         synonyms: ``"auto"``: WordNet for words in Latin letters and a Chinese thesaurus for words in Han characters, fetched when
             texts need them; ``"none"``: no synonyms, so that only ``swap`` and ``delete`` act.
     """
 
     method: ClassVar[str] = "eda"
     paper: ClassVar[str] = "Wei & Zou 2019"
-    modality: ClassVar[tuple[str, ...]] = ("text",)
+    modality: ClassVar[tuple[str, ...]] = ("text", "chat")
     summary: ClassVar[str] = "replaces, inserts, swaps and deletes a few words"
     summary_zh: ClassVar[str] = "少量词语的同义替换、插入、交换与删除"
 
     alpha: float = 0.1
     operations: tuple[Operation, ...] = ("replace", "insert", "swap", "delete")
-    keep_numbers: bool = True
+    keep: tuple[Kind, ...] = ("numbers",)
+    patterns: tuple[str, ...] = ()
     synonyms: Literal["auto", "none"] = "auto"
 
     def __post_init__(self) -> None:
-        """Raises InputError: alpha outside (0, 1), no operation, or only operations that need synonyms while there are none."""
+        """Raises InputError: alpha outside (0, 1), no operation, only operations that need synonyms while there are none, or a
+        pattern that is no regular expression.
+        """
+        Protection(self.keep, self.patterns)
         if not 0 < self.alpha < 1:
             raise InputError(f"eda with alpha={self.alpha}", expected="a share above 0 and below 1", fix="use 0.1")
         if not self.operations:
@@ -80,39 +82,30 @@ class Eda:
         Raises:
             InputError: ``times`` or ``workers`` is less than 1.
         """
-        if times < 1:
-            raise InputError(f"{times} new examples for each one", expected="at least 1", fix="set times to 1 or more")
         sources, notes = sources_for(examples.texts) if self.synonyms == "auto" else ((), ())
-        rows = zip(examples.ids, examples.texts, strict=True)
-        chunks = iter(lambda: list(itertools.islice(rows, _CHUNK)), [])
-        work = partial(_expand_chunk, eda=self, times=times, seed=seed, sources=sources)
-        texts = [text for made in map_ordered(work, chunks, workers) for text in made]
-        same = sum(text == examples.texts[row // times] for row, text in enumerate(texts))
-        if same:
-            notes = (*notes, f"{same} of {len(texts)} new texts equal their parent: nothing in them could be changed")
-        settings = dataclasses.asdict(self)
-        return descend(examples, texts, method=self.method, seed=seed, settings=settings, notes=notes)
+        work = partial(_edit, eda=self, sources=sources)
+        return edit_texts(self, examples, work, times=times, seed=seed, workers=workers, notes=notes)
 
 
-def _expand_chunk(rows: Sequence[tuple[str, str]], *, eda: Eda, times: int, seed: int, sources: tuple[str, ...]) -> list[str]:
+def _edit(rows: Sequence[Row], times: int, seed: int, *, eda: Eda, sources: tuple[str, ...]) -> list[str]:
     """The new texts of some parents, in order."""
-    thesaurus = load(sources)
+    thesaurus, protection = load(sources), Protection(eda.keep, eda.patterns)
+    operations = [OPERATIONS[name] for name in eda.operations]
+    streams = [stream_of(seed, name, text) for name, text in rows]
+    draw = iter(draws(states_of(streams, range(1, times + 1)).ravel()))
     made = []
-    for name, text in rows:
-        layout = parse(text, thesaurus.lexicon, keep_numbers=eda.keep_numbers)
-        stream = int(content_hash(seed, name, text), 16)
-        made += [_vary(text, layout, eda, thesaurus, stream, copy) for copy in range(1, times + 1)]
+    for (_, text), stream in zip(rows, streams, strict=True):
+        layout = parse(text, thesaurus, protection)
+        made += [_vary(text, layout, operations, eda.alpha, stream + copy, next(draw)) for copy in range(1, times + 1)]
     return made
 
 
-def _vary(text: str, layout: Layout, eda: Eda, thesaurus: Thesaurus, stream: int, copy: int) -> str:
-    """One new text. ``stream`` (128 bits) stands for (seed, parent id, parent text)."""
-    draw = random.Random(stream << 32 | copy).random
-    count = len(eda.operations)
+def _vary(text: str, layout: Layout, operations: Sequence[Edit], rate: float, turn: int, draw: Draw) -> str:
+    """One new text. ``turn`` says which operation comes first: those of a parent's copies differ by one."""
+    count = len(operations)
     # In steps of two: of the default four, replace leaves its turn to swap and insert to delete, so both get as many.
     for step in (*range(0, count, 2), *range(1, count, 2)):
-        operation = OPERATIONS[eda.operations[(stream + copy + step) % count]]
-        new = operation(layout, eda.alpha, thesaurus.synonyms, draw)
+        new: str | None = operations[(turn + step) % count](layout, rate, draw)
         if new is not None and new != text:
             return new
     return text

@@ -8,36 +8,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from acclimate.augment.expand.draws import Draw
 from acclimate.augment.expand.layout import Layout, join, spaceless
 
 Item = TypeVar("Item")
-Draw = Callable[[], float]
-Synonyms = Callable[[str], Sequence[str]]
+#: ``(layout, rate, draw)`` to the new text, or None.
+Edit = Callable[[Layout, float, Draw], str | None]
 
 #: What does not open a text once its first word is gone, and does not end one once its last word is.
 _OPENING_WASTE = " \t\n,.;:!?…，。、；：！？"
 _CLOSING_WASTE = " \t\n,;:，、；："
 
 
-def replace(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str | None:
+def replace(layout: Layout, rate: float, draw: Draw) -> str | None:
     """Replace ``max(1, rate * n)`` random words that have synonyms by one of them each, in the case of the word replaced."""
-    places = [position for position in layout.free if synonyms(layout.words[position])]
-    if not places:
+    if not layout.rich:
         return None
+    places, synonyms = list(layout.rich), layout.synonyms
     words = list(layout.words)
     for _ in range(min(_count(rate, words), len(places))):
         position = places.pop(_below(len(places), draw))
-        words[position] = _in_case_of(words[position], _choice(synonyms(words[position]), draw))
+        words[position] = in_case_of(words[position], _choice(synonyms(words[position]), draw))
     return join(words, layout.gaps)
 
 
-def insert(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str | None:
+def insert(layout: Layout, rate: float, draw: Draw) -> str | None:
     """Insert ``max(1, rate * n)`` synonyms of random words at random places."""
-    origins = [position for position in layout.free if synonyms(layout.words[position])]
-    if not origins or not layout.slots:
+    if not layout.rich or not layout.slots:
         return None
+    synonyms = layout.synonyms
     chosen = sorted(
-        ((_choice(layout.slots, draw), _choice(synonyms(layout.words[_choice(origins, draw)]), draw)))
+        ((_choice(layout.slots, draw), _choice(synonyms(layout.words[_choice(layout.rich, draw)]), draw)))
         for _ in range(_count(rate, layout.words))
     )
     words, gaps = list(layout.words), list(layout.gaps)
@@ -47,7 +48,7 @@ def insert(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str |
     return join(words, gaps)
 
 
-def swap(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str | None:  # noqa: ARG001 (one signature for all)
+def swap(layout: Layout, rate: float, draw: Draw) -> str | None:
     """Swap two random words ``max(1, rate * n)`` times; Chinese and Japanese words only with a neighbour, to stay readable."""
     if len(layout.free) < 2:
         return None
@@ -62,7 +63,7 @@ def swap(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str | N
     return join(words, layout.gaps) if words != layout.words else None
 
 
-def delete(layout: Layout, rate: float, synonyms: Synonyms, draw: Draw) -> str | None:  # noqa: ARG001 (one signature for all)
+def delete(layout: Layout, rate: float, draw: Draw) -> str | None:
     """Delete each word with probability ``rate``, but at least one and never all."""
     if len(layout.words) < 2 or not layout.free:
         return None
@@ -93,11 +94,15 @@ def _partner(layout: Layout, words: list[str], first: int, draw: Draw) -> int:
     if spaceless(words[first]):
         near = [p for p in (first - 1, first + 1) if p in layout.free and not layout.gaps[max(p, first)] and spaceless(words[p])]
         return _choice(near, draw) if near else first
-    others = [position for position in layout.free if position != first and not spaceless(words[position])]
-    return _choice(others, draw) if others else first
+    spaced = layout.spaced
+    if len(spaced) < 2:
+        return first
+    own = spaced.index(first)  # words swap only with words of their kind, so positions keep theirs
+    return spaced[(own + 1 + _below(len(spaced) - 1, draw)) % len(spaced)]
 
 
-def _in_case_of(word: str, synonym: str) -> str:
+def in_case_of(word: str, synonym: str) -> str:
+    """A synonym written as the word is: in capitals, with a first capital, or as it stands."""
     if len(word) > 1 and word.isupper():
         return synonym.upper()
     return synonym[0].upper() + synonym[1:] if word[0].isupper() else synonym

@@ -15,8 +15,7 @@ _SOURCES: dict[str, tuple[re.Pattern[str], Callable[[], Mapping[str, tuple[str, 
     "cilin": (re.compile("[\u4e00-\u9fff]"), cilin_synonyms),
 }
 
-
-_CILIN_NOTE = "Chinese synonyms come from the cilin list, made for research and of unclear licence; synonyms: none does without"
+_CILIN_NOTE = "Chinese synonyms come from the cilin list, made for research and of unclear licence"
 
 
 class Thesaurus:
@@ -45,9 +44,13 @@ class Thesaurus:
         return tuple(synonym for synonym in found if not any(is_negation(part) for part in synonym.split()))
 
 
-def sources_for(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sources that these texts need and that can be had, and a note for each that cannot (no network, no disk)."""
-    waiting, available, notes = dict(_SOURCES), [], []
+def sources_for(texts: Iterable[str], among: Iterable[str] = tuple(_SOURCES)) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sources that these texts need and that can be had, and a note for each that cannot (no network, no disk).
+
+    Args:
+        among: the sources that may be used.
+    """
+    waiting, available, notes = {name: _SOURCES[name] for name in among}, [], []
     for text in texts:
         for name in [name for name, (script, _) in waiting.items() if script.search(text)]:
             load = waiting.pop(name)[1]
@@ -56,7 +59,7 @@ def sources_for(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
                 available.append(name)
                 notes += [_CILIN_NOTE] if name == "cilin" else []
             except AcclimateError as error:
-                notes.append(f"no synonyms from {name}, so its words are only swapped and deleted: {error.found}")
+                notes.append(f"no synonyms from {name}, so its words are never replaced: {error.found}")
         if not waiting:
             break
     return tuple(sorted(available)), tuple(sorted(notes))

@@ -1,0 +1,173 @@
+"""New examples straight into a file: parents in chunks, finished chunks kept beside it for a second start."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings_of
+from acclimate.augment.run import check_modality, expander, times_of
+from acclimate.data.domain import Domain
+from acclimate.data.write import check_pictures, writing
+from acclimate.engine.progress import track
+from acclimate.engine.storage import content_hash, write_parquet
+from acclimate.errors import RunError
+
+#: Parents of a chunk: of what is cheap enough to lose some thousands of. A dear method says ``parents_at_once`` itself.
+_PARENTS = 4096
+_NOTES = b"acclimate.notes"
+#: Rows of the finished file that are read and written at once.
+_ROWS = 16_384
+
+
+@dataclasses.dataclass(frozen=True)
+class Grown:
+    """What was written.
+
+    Attributes:
+        made: new examples.
+        kept: chunks of ``chunks`` that an earlier start had finished.
+        samples: (parent id, new content) of a few.
+        notes: what a user should know, counts added up over chunks.
+    """
+
+    made: int
+    chunks: int
+    kept: int
+    samples: list[tuple[str, str]]
+    notes: tuple[str, ...]
+
+
+def augment_to_file(
+    parents: Domain,
+    out: Path,
+    *,
+    method: str,
+    times: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    style: Domain | None = None,
+    predict: Predict | None = None,
+    **settings: Any,
+) -> Grown:
+    """Write new examples of ``parents`` into ``out``; see :func:`acclimate.augment.run.augment`.
+
+    Memory holds the parents and what one chunk of them becomes. Chunks lie in ``.NAME.parts`` beside the file, each under a name
+    made from its parents' content, the method, its settings, ``times`` and ``seed``; they go when the file is whole. A method that
+    has to see all parents at once (``balance``, ``error-driven``) is one chunk.
+
+    Raises:
+        InputError: what :func:`acclimate.augment.run.augment` raises; pictures and a format that cannot hold them.
+        RunError: the folder cannot be written, or another process is writing this file.
+    """
+    augmenter = expander(method, settings, predict=predict, style=style, training=parents)
+    check_modality(augmenter, parents)
+    check_pictures(out, parents.table.schema)
+    many = times_of(augmenter, times)
+    folder = out.parent / f".{out.name}.parts"
+    with _alone(folder, out):
+        files, kept = [], 0
+        for chunk in track(list(_chunks(parents, augmenter)), "Chunks"):
+            file = folder / f"{_key(chunk, augmenter, many, seed)}.parquet"
+            if file.is_file():
+                kept += 1
+            else:
+                _keep(augmenter.expand(chunk, many, seed, workers), file)
+            files.append(file)
+        grown = _join(files, out, kept)
+        shutil.rmtree(folder)
+    return grown
+
+
+def _chunks(parents: Domain, augmenter: Augmenter) -> Iterator[Domain]:
+    """The parents in parts; one empty part where there are none, so that the columns are written."""
+    size = len(parents) if getattr(augmenter, "whole", False) else getattr(augmenter, "parents_at_once", _PARENTS)
+    for start in range(0, max(len(parents), 1), max(size, 1)):
+        yield Domain(parents.name, parents.table.slice(start, size))
+
+
+def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int) -> str:
+    """Made from all that decides what a chunk becomes, and from the columns that are handed on."""
+    sink = pa.BufferOutputStream()
+    table = chunk.table.combine_chunks()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.take(pa.array(range(len(chunk)), pa.int64())))  # a slice would bring its neighbours' bits
+    version = importlib.metadata.version("acclimate")
+    handed = [getattr(augmenter, name).fingerprint for name in PROVIDED if getattr(augmenter, name, None) is not None]
+    return content_hash(version, augmenter.method, settings_of(augmenter), handed, times, seed, bytes(sink.getvalue()))
+
+
+def _keep(grown: Domain, file: Path) -> None:
+    notes = [[note.template, list(note.numbers)] if isinstance(note, Count) else note for note in grown.notes]
+    write_parquet(file, grown.table.replace_schema_metadata({_NOTES: orjson.dumps(notes)}))
+
+
+def _join(files: list[Path], out: Path, kept: int) -> Grown:
+    """The chunks one after another in the finished file, and what they told."""
+    schemas = [pq.read_schema(file) for file in files]
+    notes = [
+        Count(note[0], *note[1]) if isinstance(note, list) else str(note)
+        for schema in schemas
+        for note in orjson.loads(schema.metadata[_NOTES])
+    ]
+    schema = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
+    made = 0
+    samples: list[tuple[str, str]] = []
+    with writing(out, schema) as put:
+        for file in files:
+            for batch in pq.ParquetFile(file).iter_batches(_ROWS):
+                table = _as(pa.Table.from_batches([batch]), schema)
+                put(table)
+                made += table.num_rows
+                samples += _samples(table, 3 - len(samples))
+    return Grown(made, len(files), kept, samples, tuple(Count.total(notes)))
+
+
+def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with the columns of a schema; those that it lacks are null."""
+    columns = [
+        table.column(field.name).cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _samples(table: pa.Table, count: int) -> list[tuple[str, str]]:
+    """(parent id, new content) of one child of each of the first parents."""
+    if "text" not in table.column_names or count < 1:
+        return []
+    first: dict[str, str] = {}
+    for row in table.slice(0, 256).select(["origin", "text"]).to_pylist():
+        if len(first) < count:
+            first.setdefault(orjson.loads(row["origin"])["parents"][0], row["text"])
+    return list(first.items())
+
+
+def _alone(folder: Path, out: Path) -> filelock.BaseFileLock:
+    """A lock that no other process writing the same file holds; it lies beside the chunks and ends with the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / "lock")
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise RunError(
+            f"'{out}' is being written by another process",
+            expected="one process at a time",
+            fix="wait for it, or name another file",
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"Nothing can be written beside '{out}': {error.strerror or error}",
+            expected="a writable folder with free space",
+            fix="choose another place",
+        ) from error
+    return lock

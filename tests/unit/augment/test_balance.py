@@ -1,0 +1,66 @@
+"""Balance: equal counts of classes by any expander."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acclimate.augment.expand.balance import copies_needed
+from acclimate.augment.run import augment
+from acclimate.data.domain import Domain, from_columns
+
+SIZES = {"many": 23, "some": 7, "one": 1}
+
+
+def uneven() -> Domain:
+    labels = [label for label, size in SIZES.items() for _ in range(size)]
+    return from_columns("p", [f"the nurse number {row} was very good" for row in range(len(labels))], labels)
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.integers(1, 3), st.integers(0, 5))
+def test_classes_come_out_even_and_copies_are_spread(labels: list[str], times: int, seed: int) -> None:
+    copies = copies_needed([str(row) for row in range(len(labels))], labels, times, seed)
+    largest = max(Counter(labels).values())
+    for label in set(labels):
+        mine = [count for count, own in zip(copies, labels, strict=True) if own == label]
+        assert len(mine) + sum(mine) == times * largest
+        assert max(mine) - min(mine) <= 1
+
+
+@pytest.mark.parametrize("settings", [{"by": "eda", "settings": {"synonyms": "none"}}, {"by": "noise", "settings": {"alpha": 0.3}}])
+def test_any_expander_balances(settings: dict[str, object]) -> None:
+    parents = uneven()
+    grown = augment(parents, method="balance", **settings)
+    assert Counter([*parents.labels, *grown.labels]) == dict.fromkeys(SIZES, 23)
+    origin = json.loads(grown.table.column("origin")[0].as_py())
+    assert origin["method"] == "balance"
+    assert origin["settings"]["by"] == settings["by"]
+    assert set(origin["settings"]["settings"]) > {"alpha", "keep"}
+    assert len(set(grown.ids)) == len(grown)
+    assert all(name.split("~")[1] == "balance" for name in grown.ids)
+
+
+def test_a_text_is_the_one_that_the_expander_makes_of_that_parent() -> None:
+    parents = uneven()
+    balanced = augment(parents, method="balance", seed=3, settings={"synonyms": "none"})
+    plain = augment(parents, method="eda", seed=3, times=22, synonyms="none")
+    text = dict(zip(plain.ids, plain.texts, strict=True))
+    assert all(text[name.replace("~balance~", "~eda~")] == made for name, made in zip(balanced.ids, balanced.texts, strict=True))
+
+
+def test_order_of_the_parents_does_not_matter() -> None:
+    parents = uneven()
+    backwards = parents.take(list(reversed(range(len(parents)))))
+    one, other = (augment(d, method="balance", settings={"synonyms": "none"}) for d in (parents, backwards))
+    assert dict(zip(one.ids, one.texts, strict=True)) == dict(zip(other.ids, other.texts, strict=True))
+
+
+def test_even_classes_need_nothing() -> None:
+    grown = augment(from_columns("p", ["a b", "c d"], ["x", "y"]), method="balance", settings={"synonyms": "none"})
+    assert len(grown) == 0
+    assert "origin" in grown.table.column_names
+    assert len(augment(uneven().take([]), method="balance")) == 0
