@@ -60,6 +60,7 @@ def scan(block: Bytes, length: int, names: Sequence[str]) -> Scanned:
         length: see there.
         names: of the wanted values.
 
+    >>> from acclimate.data.wide import PADDING
     >>> text = b'{"a": "x", "b": 1}\\n\\n{"a": 2}\\n'
     >>> scanned = scan(np.frombuffer(bytearray(text + bytes(PADDING)), np.uint8), len(text), ["a"])
     >>> scanned.status.tolist(), scanned.starts.tolist(), scanned.stops.tolist()

@@ -14,7 +14,7 @@ from acclimate.augment.run import augment
 from acclimate.data.domain import Domain, from_images
 from acclimate.data.images import encoded, pixels
 
-NAMES = sorted(name for name, method in METHODS.items() if "image" in method.modality)
+NAMES = sorted(name for name, method in METHODS.items() if method.modality == ("image",))
 #: Settings under which a method learns for a moment only.
 QUICK: dict[str, dict[str, Any]] = {
     "gan": {"steps": 2, "side": 8, "width": 4, "batch": 4},

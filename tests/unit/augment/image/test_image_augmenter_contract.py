@@ -153,7 +153,7 @@ def test_every_method_describes_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_texts_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match="not images"):
+    with pytest.raises(InputError, match="does not read the examples"):
         grow(name, from_columns("notes", ["The patient sleeps", "and wakes"], ["ill", "well"]))
 
 
