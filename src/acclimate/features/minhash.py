@@ -73,11 +73,18 @@ class MinHash:
         short = 2 * (counts - self.words + 1) - np.minimum(characters, counts) < 2 * ELEMENTS
         whole = np.zeros(len(texts), np.uint64)
         for row in np.flatnonzero(short):
-            text = texts.data[texts.starts[row] : texts.stops[row]].tobytes().decode("utf-8", "surrogatepass")
+            text = texts.data[texts.starts[row] : texts.stops[row]].tobytes().decode("utf-8", "surrogatepass")  # folded already
             whole[row] = int(content_hash(normalised(text).encode("utf-8", "surrogatepass"))[:16], 16)
         values = _signatures(starts, hashes, short, whole, self.words, *self._functions())
         number, size = self.bands
         return Signed(values.astype(np.uint8), _band_keys(values, number, size), values)
+
+    def elements(self, texts: Encoded) -> tuple[Integers, Values]:
+        """The elements themselves: where those of each text begin, ``(n + 1,)``, and ascending within a text; none of one that has
+        fewer words than an n-gram.
+        """
+        starts, hashes, _ = word_hashes(texts)
+        return _sorted_elements(starts, hashes, self.words)  # type: ignore[no-any-return]  # compiled
 
     def _functions(self) -> tuple[Values, Values]:
         return functions(self.permutations, self.seed)
@@ -133,6 +140,25 @@ def least_agreeing(permutations: int, threshold: float) -> int:
     return math.ceil(permutations * (threshold * (1 - 1 / 256) + 1 / 256) - 1e-9)
 
 
+def undecided(permutations: int, threshold: float, errors: float = 3.0) -> tuple[int, int]:
+    """Between which numbers of agreeing bytes, the upper one excluded, the estimate does not tell on which side of the threshold a
+    pair is: within so many standard errors of it. Signatures that agree throughout are taken to be alike.
+    """
+    slack = errors * math.sqrt(threshold * (1 - threshold) / permutations)
+    low = least_agreeing(permutations, max(0.0, threshold - slack))
+    return low, min(permutations, least_agreeing(permutations, threshold + slack))
+
+
+def exact_similarity(starts: Integers, values: Values, pairs: Integers) -> NDArray[np.float64]:
+    """Jaccard similarity of ``m`` pairs of multisets, ``(m,)``.
+
+    Args:
+        starts, values: as :meth:`MinHash.elements` gives them.
+        pairs: ``(m, 2)`` of which texts.
+    """
+    return np.asarray(_jaccard(starts, values, pairs))
+
+
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _elements(
     hashes: Hashes, words: int, table: Hashes, seen: Any, stamp: int, found: Values
@@ -158,6 +184,47 @@ def _elements(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _room(longest: int) -> Any:  # pragma: no cover - compiled
+    room = 2
+    while room < 2 * longest:
+        room *= 2
+    return np.empty(room, np.uint64), np.full((room, 2), -1, np.int64)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _sorted_elements(starts: Integers, hashes: Hashes, words: int) -> Any:  # pragma: no cover - compiled
+    n = len(starts) - 1
+    bounds, values = np.zeros(n + 1, np.int64), np.empty(len(hashes), np.uint32)
+    for row in range(n):
+        mine = hashes[starts[row] : starts[row + 1]]
+        bounds[row + 1] = bounds[row]
+        if len(mine) >= words:
+            table, seen = _room(len(mine))
+            bounds[row + 1] += _elements(mine, words, table, seen, row, values[bounds[row] :])
+            values[bounds[row] : bounds[row + 1]].sort()
+    return bounds, values[: bounds[n]]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _jaccard(starts: Integers, values: Values, pairs: Integers) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    found = np.zeros(len(pairs))
+    for pair in range(len(pairs)):
+        here, there = starts[pairs[pair, 0]], starts[pairs[pair, 1]]
+        stop, other_stop = starts[pairs[pair, 0] + 1], starts[pairs[pair, 1] + 1]
+        both, shared = stop - here + other_stop - there, 0
+        while here < stop and there < other_stop:
+            if values[here] == values[there]:
+                shared += 1
+                here, there = here + 1, there + 1
+            elif values[here] < values[there]:
+                here += 1
+            else:
+                there += 1
+        found[pair] = shared / max(1, both - shared)
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _lower(least: Values, element: Any, multipliers: Values, summands: Values) -> None:  # pragma: no cover - compiled
     """The inner loop: vectors of eight or sixteen functions at a time."""
     for k in range(least.size):
@@ -174,10 +241,8 @@ def _signatures(
     longest = 1
     for row in range(n):
         longest = max(longest, starts[row + 1] - starts[row])
-    room = 2
-    while room < 2 * longest:
-        room *= 2
-    table, seen, found = np.empty(room, np.uint64), np.full((room, 2), -1, np.int64), np.empty(longest, np.uint32)
+    table, seen = _room(longest)
+    found = np.empty(longest, np.uint32)
     for row in range(n):
         least = values[row]
         if short[row]:  # 64 bits of the whole text, spread: of billions of short texts some share 32 bits

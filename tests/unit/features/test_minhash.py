@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from acclimate.data.words import normalised
 from acclimate.engine.storage import content_hash
-from acclimate.features.minhash import MinHash, bands, functions, least_agreeing, similarity
-from acclimate.features.tokenize import is_cjk, words
+from acclimate.features.minhash import MinHash, bands, exact_similarity, functions, least_agreeing, similarity, undecided
+from acclimate.features.tokenize import fold, is_cjk, words
 from acclimate.features.word_kernels import encode, word_hashes
 from tests.unit.features.test_word_kernels import TEXTS, M, hashed, mixed
 
@@ -37,7 +38,7 @@ def signature(text: str, minhash: MinHash) -> list[int]:
     document = words(text)
     evidence = sum(1 if is_cjk(word) else 2 for word in document) - 2 * (minhash.words - 1)
     if evidence < 10:
-        whole = int(content_hash(normalised(text).encode("utf-8", "surrogatepass"))[:16], 16)
+        whole = int(content_hash(normalised(fold(text)).encode("utf-8", "surrogatepass"))[:16], 16)
         return [mixed((whole + k * GOLDEN) % M) >> 32 for k in range(minhash.permutations)]
     multipliers, summands = (array.tolist() for array in functions(minhash.permutations, minhash.seed))
     mine = [element >> 32 for element in elements(text, minhash.words)]
@@ -62,6 +63,28 @@ def test_word_hashes_are_those_of_the_plain_rule(texts: list[str]) -> None:
     split = [words(text) for text in texts]
     assert [hashes[a:b].tolist() for a, b in itertools.pairwise(starts)] == [[*map(hashed, one)] for one in split]
     assert characters.tolist() == [sum(map(is_cjk, one)) for one in split]
+
+
+@settings(deadline=None)
+@given(TEXTS.filter(bool), st.integers(1, 3))
+def test_exact_similarities_are_those_of_the_multisets(texts: list[str], order: int) -> None:
+    texts = [*texts, "a b a c a b", "b a a d"]
+    bags = [Counter(element >> 32 for element in elements(text, order)) for text in texts]
+    pairs = np.array([(a, b) for a in range(len(texts)) for b in range(len(texts))])
+    starts, values = MinHash(order).elements(encode(texts))
+    assert [Counter(values[a:b].tolist()) for a, b in itertools.pairwise(starts)] == bags
+    found = exact_similarity(starts, values, pairs)
+    assert found.tolist() == [(bags[a] & bags[b]).total() / max(1, (bags[a] | bags[b]).total()) for a, b in pairs]
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.8, 0.99, 1.0])
+@pytest.mark.parametrize("permutations", [16, 128, 1024])
+def test_signatures_decide_only_where_they_rarely_err(permutations: int, threshold: float) -> None:
+    low, high = undecided(permutations, threshold)
+    same = threshold + (1 - threshold) / 256
+    assert binom.cdf(low - 1, permutations, same) < 0.012  # taken for different at the threshold
+    assert high == permutations or binom.sf(high - 1, permutations, same) < 0.012  # taken for alike
+    assert low <= least_agreeing(permutations, threshold)
 
 
 @pytest.mark.parametrize("order", [1, 3])

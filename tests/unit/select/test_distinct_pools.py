@@ -70,9 +70,7 @@ def test_planted_duplicates_are_found_and_nothing_else_is(tmp_path: Path) -> Non
     listed = pq.read_table(tmp_path / "out" / "duplicates.parquet").to_pylist()
     repeated = {int(row["id"].split(":")[1]): int(row["kept"].split(":")[1]) for row in listed}
     assert repeated.items() <= of.items()
-    missed = [row for row in of if row not in repeated]
-    assert len(missed) < 0.1 * len(of)
-    assert all(of[row] % 4 == 3 for row in missed)  # with a tenth of the words edited the similarity is .82, near the threshold
+    assert len(repeated) >= len(of) - 1  # with a tenth of the words edited the similarity is .82: one in some hundred is missed
     assert done.manifest["duplicates"] == done.manifest["clusters"] == len(repeated)
     assert done.manifest["largest_cluster"] == 2
     assert [row for row in range(len(texts)) if row not in repeated] == [int(key.split(":")[1]) for key in done.to_domain().ids]
@@ -161,7 +159,15 @@ def test_stopping_after_any_stage_loses_nothing(tmp_path: Path, monkeypatch: pyt
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for place, stage in ((near, "meet"), (near, "_join"), (verb, "list_duplicates"), (verb, "copy_rows"), (verb, "write_part")):
+    for place, stage in (
+        (near, "meet"),
+        (near, "read_again"),
+        (near, "decide"),
+        (near, "_join"),
+        (verb, "list_duplicates"),
+        (verb, "copy_rows"),
+        (verb, "write_part"),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(place, stage, stop)
             with pytest.raises(KeyboardInterrupt):
@@ -227,7 +233,7 @@ def test_thousands_of_copies_are_compared_in_linear_time(tmp_path: Path) -> None
     texts = ["the same old story told once again to all of us"] * 4000
     found = duplicates(pool(written(tmp_path, texts), text="text"), Local(), tmp_path / "work")
     assert (found.duplicates, found.clusters, found.largest) == (3999, 1, 4000)
-    pairs = np.load(next(found.job.work.glob("pairs-*/*.npy")))
+    pairs = np.load(next(found.job.work.glob("pairs-*/*.alike.npy")))
     assert len(pairs) < 5 * 4000
 
 

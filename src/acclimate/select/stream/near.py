@@ -28,7 +28,7 @@ from acclimate.engine.base import Engine
 from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, read_json, write_json, write_parquet
 from acclimate.errors import InputError
-from acclimate.features.minhash import MinHash, least_agreeing, similarity
+from acclimate.features.minhash import MinHash, exact_similarity, similarity, undecided
 from acclimate.features.word_kernels import encode
 
 Integers = NDArray[np.int64]
@@ -124,7 +124,8 @@ class Found:
 def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None = None) -> Found:
     """Find the near duplicates of a pool: every row but the first of each cluster, in order of the pool.
 
-    Rows are near duplicates where the estimated Jaccard similarity of their word n-grams reaches the threshold; clusters are
+    Rows are near duplicates where the Jaccard similarity of their word n-grams reaches the threshold: by signatures where these
+    tell, exactly within three standard errors of the threshold, for which texts are read once more. Clusters are
     connected through such pairs (single link), so a row need not be like the one that is kept instead. Texts of fewer than five
     n-grams repeat only what is equal but for case, width, spacing and punctuation. What is found depends on neither the engine, the
     number of workers nor the size of shards.
@@ -151,7 +152,8 @@ def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None =
         raise InputError(f"The pool '{pool.name}' has no usable example", expected="at least one", fix="check its rows")
     counts = job.work / "clusters.json"
     if not counts.exists():
-        _join_all(job, _meet_all(job, engine, shards, bases), int(bases[-1]))
+        met = _meet_all(job, engine, shards, bases)
+        _join_all(job, _decide_all(job, engine, met, bases), int(bases[-1]))
     return Found(job, tuple(shards), bases, **read_json(counts))
 
 
@@ -275,21 +277,29 @@ def _meet_all(job: NearJob, engine: Engine, shards: Sequence[SignedShard], bases
 
 
 def meet(job: NearJob, item: ToMeet) -> int:
-    """Pairs of rows that share a key of a range and are alike, into a file; gives how many."""
+    """Pairs of rows that share a key of a range and may be alike, with how many bytes agree, ``(m, 3)`` to a file; gives ``m``."""
     keys, rows = _of_range(job, item)
     order = np.argsort(keys, kind="stable")  # equal keys stay in order of the pool
     pairs = _unique(_pairs(keys[order], rows[order]))
     del keys, rows, order
-    needed = least_agreeing(job.minhash.permutations, job.minhash.threshold)
-    kept = [np.zeros((0, 2), np.int64)]
-    for start in range(0, len(pairs), _PAIRS):
-        some = pairs[start : start + _PAIRS]
+    least, _ = undecided(job.minhash.permutations, job.minhash.threshold)
+    kept = [np.zeros((0, 3), np.int64)]
+    for some in _portions(pairs):
         left, right = (_signatures_of(job, item.bases, some[:, side]) for side in (0, 1))
-        kept.append(some[(left == right).sum(axis=1) >= needed])
-    alike = np.concatenate(kept)
-    with atomic_path(item.file(job)) as temporary, temporary.open("wb") as file:
-        np.save(file, alike, allow_pickle=False)
-    return len(alike)
+        agreeing = (left == right).sum(axis=1)
+        kept.append(np.column_stack([some, agreeing])[agreeing >= least])
+    found = np.concatenate(kept)
+    _save(item.file(job), found)
+    return len(found)
+
+
+def _portions(pairs: Integers) -> Iterator[Integers]:
+    return (pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS))
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def _of_range(job: NearJob, item: ToMeet) -> tuple[NDArray[np.uint64], Integers]:
@@ -350,6 +360,104 @@ def _by_shard(bases: Integers, rows: Integers) -> Iterator[tuple[int, Integers]]
     bounds = np.flatnonzero(np.diff(owners[order])) + 1
     for here in np.split(order, bounds) if len(order) else ():
         yield int(owners[here[0]]), here
+
+
+# Deciding
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ToRead:
+    """A shard, and which of its usable rows are in pairs that signatures do not decide."""
+
+    shard: Shard
+    rows: Integers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ToDecide:
+    """A file of pairs that met, and how many usable rows come before each shard."""
+
+    met: Path
+    bases: Integers
+
+    @property
+    def file(self) -> Path:
+        """Where the pairs that are alike are kept."""
+        return self.met.with_suffix(".alike.npy")
+
+
+def _decide_all(job: NearJob, engine: Engine, met: Sequence[Path], bases: Integers) -> list[Path]:
+    """Pairs near the threshold are compared by their elements, for which their texts are read again; of others signatures tell."""
+    items = [ToDecide(file, bases) for file in met]
+    missing = [item for item in items if not item.file.exists()]
+    if missing:
+        reads = [item for item in _to_read(job, met, bases) if not job.place("elements", item.shard.number, ".npz").exists()]
+        with meter("reading again", len(reads)) as advance:
+            for _, count in engine.run(read_again, job, reads):
+                advance(1, count)
+        with meter("deciding", len(missing), "pairs") as advance:
+            for _, count in engine.run(decide, job, missing):
+                advance(1, count)
+    return [item.file for item in items]
+
+
+def _to_read(job: NearJob, met: Sequence[Path], bases: Integers) -> Iterator[ToRead]:
+    low, high = undecided(job.minhash.permutations, job.minhash.threshold)
+    marks = job.work / "marks"
+    wanted = np.memmap(marks, np.bool_, "w+", shape=(int(bases[-1]),))
+    for file in met:
+        pairs = np.load(file, mmap_mode="r", allow_pickle=False)
+        for some in _portions(pairs):
+            wanted[some[(some[:, 2] >= low) & (some[:, 2] < high), :2].ravel()] = True
+    for shard in job.pool.shards:
+        rows = np.flatnonzero(wanted[bases[shard.number] : bases[shard.number + 1]])
+        if len(rows):
+            yield ToRead(shard, rows.astype(np.int64))
+    marks.unlink()
+
+
+def read_again(job: NearJob, item: ToRead) -> int:
+    """Write the elements of some rows of a shard into a file; gives how many rows."""
+    begin, starts, values = 0, [np.zeros(1, np.int64)], [np.zeros(0, np.uint32)]
+    for block in blocks(item.shard, Wanted.of(job.pool), Reading(BadRows(job.pool.on_bad_row))):
+        first, last = np.searchsorted(item.rows, [begin, begin + len(block.domain)])
+        if last > first:
+            texts = block.domain.table.column("text").take(pa.array(item.rows[first:last] - begin))
+            bounds, found = job.minhash.elements(encode(texts))
+            starts.append(bounds[1:] + starts[-1][-1])
+            values.append(found)
+        begin += len(block.domain)
+    with atomic_path(job.place("elements", item.shard.number, ".npz")) as temporary, temporary.open("wb") as file:
+        np.savez(file, rows=item.rows, starts=np.concatenate(starts), values=np.concatenate(values))
+    return len(item.rows)
+
+
+def decide(job: NearJob, item: ToDecide) -> int:
+    """Pairs that are alike, ``(m, 2)`` into a file; gives how many."""
+    _, high = undecided(job.minhash.permutations, job.minhash.threshold)
+    kept = [np.zeros((0, 2), np.int64)]
+    for some in _portions(np.load(item.met, mmap_mode="r", allow_pickle=False)):
+        alike = some[:, 2] >= high
+        open_ = np.flatnonzero(~alike)
+        rows, inverse = np.unique(some[open_, :2], return_inverse=True)
+        starts, values = _elements_of(job, item.bases, rows)
+        alike[open_] = exact_similarity(starts, values, inverse.reshape(-1, 2)) >= job.minhash.threshold
+        kept.append(np.asarray(some[alike, :2]))
+    found = np.concatenate(kept)
+    _save(item.file, found)
+    return len(found)
+
+
+def _elements_of(job: NearJob, bases: Integers, rows: Integers) -> tuple[Integers, NDArray[np.uint32]]:
+    """Where the elements of rows of the pool, which ascend, begin, ``(n + 1,)``, and the elements."""
+    sizes, values = [np.zeros(1, np.int64)], [np.zeros(0, np.uint32)]
+    for number, here in _by_shard(bases, rows):
+        with np.load(job.place("elements", number, ".npz"), allow_pickle=False) as kept:
+            places = np.searchsorted(kept["rows"], rows[here] - bases[number])
+            starts, flat = kept["starts"], kept["values"]
+        values.extend(flat[starts[place] : starts[place + 1]] for place in places.tolist())
+        sizes.append(starts[places + 1] - starts[places])
+    return np.cumsum(np.concatenate(sizes)), np.concatenate(values)
 
 
 # Clusters
@@ -427,7 +535,8 @@ class ToList:
 def list_duplicates(job: NearJob, item: ToList) -> tuple[int, int]:
     """What of a shard repeats which row that is kept, and how alike they are, into a file; gives the shard's number and a count.
 
-    The similarity is that to the row which is kept: below the threshold where a chain of pairs leads there.
+    The similarity is that to the row which is kept, as the signatures estimate it: it may be below the threshold, and is where a
+    chain of pairs leads there.
     """
     found, number = item.found, item.number
     rows = np.flatnonzero(found.repeated(number)).astype(np.int64)
