@@ -1,8 +1,8 @@
 """Near duplicates inside a pool, beside datasketch. `make bench-near-duplicates`, about two minutes; `--quick`, `--full`.
 
 The pool is that of ``scale_pool`` with duplicates planted among its documents. A twentieth of it each are exact copies of
-documents drawn without repetition, and copies in which 2, 5 and 10 per cent of the words are replaced: the places are drawn, and the
-words that come there, from the whole pool. Then all rows are shuffled.
+documents drawn without repetition, and copies in which 2, 5 and 10 per cent of the words are replaced: the places are drawn, and
+the words that come there, from the whole pool. Then all rows are shuffled.
 
 Both sides compare the same elements (words, each occurrence by itself) with as many hash functions, from the same threshold on,
 one thread each. datasketch is handed the elements ready; acclimate reads the file. ``--reference ENV`` names an environment that
@@ -91,7 +91,7 @@ def measure(file: Path, work: Path) -> dict[str, Any]:
     """acclimate's side, in a process of its own: CPU seconds of finding, and of the whole command; peak memory of finding."""
     warm = work / "warm.jsonl"
     warm.write_bytes(b"".join(orjson.dumps({"text": f"a few words {row} for the compiler, twice"}) + b"\n" for row in (0, 0, 1)))
-    distinct(pool(warm, text="text"), work / "warm")
+    duplicates(pool(warm, text="text"), Local(), work / "warm")
     begun = time.process_time()
     found = duplicates(pool(file, text="text"), Local(), work / "found")
     seconds = time.process_time() - begun

@@ -34,7 +34,7 @@ from acclimate.features.word_kernels import encode
 Integers = NDArray[np.int64]
 
 #: Texts whose keys are sorted together while a shard is read, and keys that meet together.
-RUN, MEETING = 1 << 16, 1 << 21
+RUN, MEETING = 1 << 15, 1 << 21
 #: How many texts before it in a bucket a text is compared with, beside the first one.
 BEFORE = 4
 #: Pairs compared at a time.
