@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +263,54 @@ def test_a_setting_out_of_range_is_told_before_anything_is_read(tmp_path: Path, 
     with pytest.raises(InputError, match=message):
         distinct(pool(written(tmp_path, ["one"]), text="text"), tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_conversations_are_compared_by_what_they_read_as(tmp_path: Path) -> None:
+    def talk(question: str) -> list[dict[str, str]]:
+        return [
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": "the bridge by the mill was built in the spring of that year"},
+        ]
+
+    questions = [
+        "when was the old bridge built?",
+        "When was the OLD bridge built",
+        "who won the race on the river last summer, and by how much?",
+    ]
+    file = tmp_path / "talks.jsonl"
+    file.write_bytes(b"".join(orjson.dumps({"messages": talk(question)}) + b"\n" for question in questions))
+    done = distinct(pool(file), tmp_path / "out")
+    assert done.to_domain().ids == ["talks:0", "talks:2"]
+    assert done.to_domain().modality == "chat"
+
+
+def test_pictures_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pictures.parquet"
+    pq.write_table(pa.table({"image": [b"\x89PNG"]}), file)
+    with pytest.raises(InputError, match="holds pictures"):
+        distinct(pool(file, image="image"), tmp_path / "out")
+
+
+def test_a_killed_job_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    texts, _ = planted(1500)
+    file = written(tmp_path, texts)
+    code = (
+        "import sys; from pathlib import Path; from acclimate.data.shards import pool; "
+        "from acclimate.select.stream.distinct import distinct; "
+        "distinct(pool(sys.argv[1], text='text', shard_bytes=8_000), Path(sys.argv[2]))"
+    )
+    out = tmp_path / "out"
+    job = subprocess.Popen([sys.executable, "-c", code, str(file), str(out)])
+    deadline = time.monotonic() + 60
+    while len(list(out.glob(".work/near-*/signed/*.json"))) < 5 and job.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    job.kill()
+    assert job.wait() == -signal.SIGKILL
+    signed = {place: place.stat().st_mtime_ns for place in out.glob(".work/near-*/signed/*.json")}
+    assert len(signed) >= 5
+    pieces = pool(file, text="text", shard_bytes=8_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verb.shutil, "rmtree", lambda *_, **__: None)  # to look at what was kept
+        again = distinct(pieces, out)
+    assert {place: place.stat().st_mtime_ns for place in signed} == signed
+    assert again.manifest["parts"] == distinct(pool(file, text="text"), tmp_path / "fresh").manifest["parts"]
