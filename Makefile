@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
 	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
-	bench-augment-images bench-perez-wang bench-augment-text bench-scale
+	bench-augment-images bench-perez-wang bench-augment-text bench-scale bench-near-duplicates
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -53,7 +53,8 @@ format: $(READY)
 bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
-	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale: bench-%: $(READY)
+	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale \
+	bench-near-duplicates: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from acclimate.cli import info, runs, selection, stages
+from acclimate.cli import distinct, info, runs, selection, stages
 from acclimate.cli.output import note
 from acclimate.errors import AcclimateError, InterruptedRunError
 
@@ -46,6 +46,7 @@ app.command()(runs.run)
 app.command()(stages.gap)
 app.command()(selection.select)
 app.command()(selection.models)
+app.command()(distinct.distinct)
 app.command()(stages.augment)
 app.command()(stages.tune)
 app.command()(stages.evaluate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain
+from acclimate.data.folded import fold_texts
 from acclimate.data.images import described
-from acclimate.data.near_duplicates import SHARED_WORDS, THRESHOLD, TwinIndex
+from acclimate.data.near_duplicates import CHUNK, SHARED_WORDS, THRESHOLD, TwinIndex
 from acclimate.data.near_pictures import CORRELATION, DIFFERENT_BITS, Look, PictureIndex, look
 from acclimate.data.passages import RUN, SHARE, PassageIndex
 from acclimate.data.target import Sealed, Target
@@ -205,6 +206,7 @@ class _Reference:
         pictures = bool(sought) and isinstance(sought[0], Look)
         self.index: TwinIndex | PictureIndex = PictureIndex(sought) if pictures else TwinIndex(sought)
         self.passages = PassageIndex([] if pictures else sought)
+        self.wholes = np.zeros(0, np.uint64) if pictures else np.unique(fold_texts(sought).wholes)
 
     def relative(self, id: str, parents: tuple[str, ...]) -> int | None:  # noqa: A002 - the column's name
         """A sealed row generated from this one, its parent, or a sibling."""
@@ -235,9 +237,7 @@ def _parents(domain: Domain) -> list[tuple[str, ...]]:
 
 def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Removal]) -> NDArray[np.int64]:
     """The rows of a domain that repeat nothing sealed, ascending; the others are added to ``removals``."""
-    forms, sought = _forms(_contents(domain))
-    twins, similarity = reference.index.find(sought)
-    quoted, shares = reference.passages.find([one if isinstance(one, str) else "" for one in sought])
+    forms, (twins, similarity), (quoted, shares) = _looked_up(_contents(domain), reference)
     kept = []
     for row, (key, content, parents) in enumerate(zip(domain.ids, _contents(domain), _parents(domain), strict=True)):
         near, quote = int(twins[row]), int(quoted[row])
@@ -257,6 +257,39 @@ def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Rem
         twin_place, twin_id, twin, _ = reference.rows[position]
         removals.append(Removal(place, kind, key, _as_text(content), twin_place, twin_id, _as_text(twin), alike))
     return np.array(kept, dtype=np.int64)
+
+
+#: What no text is normalised to.
+_NO_FORM = " "
+
+_Twins = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+def _looked_up(contents: Sequence[str | bytes], reference: _Reference) -> tuple[list[str], _Twins, _Twins]:
+    """Of each row the normalised form, the near twin with its similarity, and whose passage it holds with the share of it.
+
+    Texts are folded once for all of this; one whose words are those of no reference in order gets a form that no text has.
+    """
+    if not all(isinstance(content, str) for content in contents):
+        forms, sought = _forms(contents)
+        none = np.full(len(sought), -1, dtype=np.int64), np.zeros(len(sought))
+        return forms, reference.index.find(sought), none
+    texts = cast("Sequence[str]", contents)
+    forms, near, passages = [], [], []
+    index = cast("TwinIndex", reference.index)
+    for start in range(0, len(texts), CHUNK):
+        some = texts[start : start + CHUNK]
+        folded = fold_texts(some)
+        known = np.isin(folded.wholes, reference.wholes)
+        forms += [normalised(text) if met else _NO_FORM for text, met in zip(some, known.tolist(), strict=True)]
+        near.append(index.find(folded))
+        passages.append(reference.passages.find(folded))
+    return forms, _joined(near), _joined(passages)
+
+
+def _joined(parts: Sequence[_Twins]) -> _Twins:
+    twins, similarity = zip(*parts, strict=True) if parts else ((np.zeros(0, np.int64),), (np.zeros(0),))
+    return np.concatenate(twins), np.concatenate(similarity)
 
 
 def _contents(domain: Domain) -> list[str | bytes]:

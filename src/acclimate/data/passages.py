@@ -21,14 +21,13 @@ other work competes for its cache; the index took 5 to build then.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from acclimate.data.folded import Folded, fold_texts
 from acclimate.data.words import folded_words, is_unspaced
 
 #: Words of a run: shorter ones are met by chance (Brown et al. 2020, appendix C, choose 13 as well).
@@ -70,7 +69,8 @@ class PassageIndex:
         for position, text in enumerate(references):
             first.setdefault(tuple(folded_words(text)), position)
         self._positions, rows = np.array([*first.values()], dtype=np.int64), [*first]
-        starts, words = _hashed(rows)
+        folded = fold_texts([references[position] for position in first.values()])
+        starts, words = folded.starts, folded.words
         wanted = np.array([_run_length(row) for row in rows], dtype=np.int64)
         self._lengths = np.unique(wanted[wanted > 0])
         runs = [_runs_of(starts, words, np.flatnonzero(wanted == length), length) for length in self._lengths.tolist()]
@@ -80,17 +80,18 @@ class PassageIndex:
         words_each = np.diff(starts)
         self._sizes = np.maximum(_coverable(self._texts, self._places, self._run_lengths, len(rows)), (words_each + 1) // 2)
 
-    def find(self, texts: Sequence[str]) -> tuple[Integers, NDArray[np.float64]]:
+    def find(self, texts: Sequence[str] | Folded) -> tuple[Integers, NDArray[np.float64]]:
         """For ``n`` texts: the position of a reference, ``(n,)``, -1 for none; and the share of its words there, 0 for none."""
         twins, shares = np.full(len(texts), -1, dtype=np.int64), np.zeros(len(texts))
         if len(self._hashes) == 0:
             return twins, shares
-        index = self._hashes, self._texts, self._places, self._run_lengths
+        if isinstance(texts, Folded):
+            index = self._hashes, self._texts, self._places, self._run_lengths
+            found, shares = _best(texts.starts, texts.words, self._lengths, index, self._flags, self._sizes, SHARE)
+            return np.where(found < 0, -1, self._positions[found]), shares
         for start in range(0, len(texts), CHUNK):
             chunk = slice(start, min(start + CHUNK, len(texts)))
-            starts, words = _hashed([folded_words(text) for text in texts[chunk]])
-            found, shares[chunk] = _best(starts, words, self._lengths, index, self._flags, self._sizes, SHARE)
-            twins[chunk] = np.where(found < 0, -1, self._positions[found])
+            twins[chunk], shares[chunk] = self.find(fold_texts(texts[chunk]))
         return twins, shares
 
 
@@ -98,20 +99,6 @@ def _run_length(words: Sequence[str]) -> int:
     """By runs of how many words a text is looked for: a fixed number, or all of a short one; 0 for one that is too short."""
     unit = CHARACTERS if 2 * sum(map(is_unspaced, words)) > len(words) else 1
     return min(len(words), RUN * unit) if len(words) >= SHORTEST * unit else 0
-
-
-def _hashed(rows: Sequence[Sequence[str]]) -> tuple[Integers, Hashes]:
-    """The words of all texts one after another, as 64-bit hashes, and where each text begins ``(n + 1,)``."""
-    starts = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum([len(row) for row in rows], out=starts[1:])
-    flat = (_word_hash(word) for row in rows for word in row)
-    return starts, np.fromiter(flat, dtype=np.uint64, count=int(starts[-1]))
-
-
-@functools.lru_cache(maxsize=1 << 20)
-def _word_hash(word: str) -> int:
-    """BLAKE2b in 64 bits: the same in every process and on every machine."""
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _runs_of(starts: Integers, words: Hashes, rows: Integers, length: int) -> tuple[Hashes, Integers, Integers]:

@@ -98,6 +98,17 @@ def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "word
     return Encoded.of(data, offsets[:-1], offsets[1:], rule)
 
 
+def word_hashes(texts: Encoded) -> tuple[Integers, Hashes, Integers]:
+    """The hash of every word of ``n`` texts, by the rule ``"words"``.
+
+    Returns:
+        where the words of each text begin, ``(n + 1,)``; their hashes, in order; and how many of each text's words are single
+        characters of a script that is split by character, ``(n,)``.
+    """
+    classes = _ascii_classes() if texts.plain.all() else _classes()
+    return _hashes(*texts.parts, classes)  # type: ignore[no-any-return]  # compiled
+
+
 @dataclasses.dataclass(frozen=True)
 class Hashing:
     """Which n-grams are counted, and into which buckets.
@@ -424,6 +435,26 @@ def _words(
     for word in range(count):
         words[word] = _word_hash(data, begins[word], ends[word], True)
     return count
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _hashes(data: Bytes, starts: Integers, stops: Integers, plain: Any, classes: Bytes) -> Any:  # pragma: no cover - compiled
+    longest = _longest(starts, stops) + 1
+    spans, places = np.empty((2, longest), np.uint64), np.empty((longest, 2), np.int64)
+    bounds, characters = np.zeros(len(plain) + 1, np.int64), np.zeros(len(plain), np.int64)
+    words = np.empty((stops - starts).sum() + len(plain) + 1, np.uint64)
+    total = 0
+    for row in range(len(plain)):
+        if plain[row]:
+            total += _words(data, starts[row], stops[row], classes, True, True, words[total:], spans)
+        else:
+            count = _spans(data, starts[row], stops[row], classes, True, False, words[total:], places)
+            for word in range(count):
+                point, _ = _character(data, places[word, 0], stops[row])
+                characters[row] += (classes[point] & _CJK) != 0
+            total += count
+        bounds[row + 1] = total
+    return bounds, words[:total], characters
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
