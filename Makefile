@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
-	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking
+	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking \
+	bench-guards bench-augment-gain
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -52,7 +53,7 @@ format: $(READY)
 bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
-	bench-domain-ranking: bench-%: $(READY)
+	bench-domain-ranking bench-guards bench-augment-gain: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.

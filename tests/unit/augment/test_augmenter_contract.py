@@ -42,7 +42,7 @@ def make_parents(texts: list[str] = TEXTS) -> Domain:
 
 
 def grow(name: str, parents: Domain, **arguments: Any) -> Domain:
-    return augment(parents, method=name, **{"times": 3, **OFFLINE.get(name, {}), **arguments})
+    return augment(parents, method=name, **{"times": 3, "guard": "none", **OFFLINE.get(name, {}), **arguments})
 
 
 def digest(domain: Domain) -> str:
@@ -103,7 +103,8 @@ def test_another_hash_seed_does_not_change_a_byte() -> None:
         "from test_augmenter_contract import NAMES, digest, grow, make_parents\n"
         "print([digest(grow(name, make_parents())) for name in NAMES])"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "123", "PYTHONPATH": str(Path(__file__).parent)}
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONHASHSEED": "123", "PYTHONPATH": path}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([digest(grow(name, make_parents())) for name in NAMES])
 
@@ -154,5 +155,5 @@ def test_every_method_describes_itself(name: str) -> None:
 )
 def test_a_wrong_name_or_value_is_explained(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        augment(make_parents(), **arguments)
+        augment(make_parents(), **{"guard": "none", **arguments})
     assert message in str(error.value)

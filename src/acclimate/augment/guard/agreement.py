@@ -90,18 +90,20 @@ class Agreement:
         folds: K, or as many as the rarest class has examples.
     """
 
+    paper: ClassVar[str] = "Anaby-Tavor et al. 2020"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat", "image")
     summary: ClassVar[str] = "a classifier trained on the genuine examples disagrees with the label"
     summary_zh: ClassVar[str] = "由真实样本训练的分类器不认同其标签"
 
-    share: float = 0.02
+    share: float = 0.01
     folds: int = 5
 
     def __post_init__(self) -> None:
         """Raises InputError: a share outside [0, 1), or fewer than two folds."""
         if not 0 <= self.share < 1 or self.folds < 2:
             raise InputError(
-                f"agreement with share={self.share}, folds={self.folds}", expected="a share of at least 0 and below 1, 2 folds or more"
+                f"agreement with share={self.share}, folds={self.folds}",
+                expected="a share of at least 0 and below 1, 2 folds or more",
             )
 
     def prepare(self, context: Context) -> Judge | str:
@@ -116,7 +118,9 @@ class Agreement:
 
         def judge(children: Domain, parents: Sequence[tuple[str, ...]]) -> Judgement:
             scores, top = label_probabilities(fitted, children, parents)
-            differs = np.array([bool(name) and name != label for name, label in zip(top, children.labels, strict=True)], dtype=np.bool_)
+            differs = np.array(
+                [bool(name) and name != label for name, label in zip(top, children.labels, strict=True)], dtype=np.bool_
+            )
             refused = (np.nan_to_num(scores, nan=1.0) < threshold) & differs
             details = [
                 f"teacher: {name}, label {score:.2f} < {threshold:.2f}" if bad else ""

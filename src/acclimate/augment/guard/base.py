@@ -84,9 +84,10 @@ Judge = Callable[[Domain, Sequence[tuple[str, ...]]], Judgement]
 class Guard(Protocol):
     """A check of generated examples. The constructor's arguments are its settings.
 
-    ``summary`` and ``summary_zh`` tell people what it refuses, ``modality`` what it can read.
+    ``paper`` is a short citation, ``summary`` and ``summary_zh`` tell people what it refuses, ``modality`` what it can read.
     """
 
+    paper: ClassVar[str]
     modality: ClassVar[tuple[Modality, ...]]
     summary: ClassVar[str]
     summary_zh: ClassVar[str]

@@ -23,6 +23,7 @@ class Leakage:
     Score: the similarity to what it repeats; 0 where it repeats nothing.
     """
 
+    paper: ClassVar[str] = "Lee et al. 2022"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat", "image")
     summary: ClassVar[str] = "it repeats a test or validation example"
     summary_zh: ClassVar[str] = "与测试集或验证集样本重复"

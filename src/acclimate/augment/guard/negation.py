@@ -18,14 +18,15 @@ from acclimate.data.domain import Domain, Modality
 
 #: Expressions with a negation word that deny nothing.
 _NOT_NEGATING_ENGLISH = """
-not only|not just|not merely|not to mention|not least|whether or not|no doubt|no matter|no wonder|no problem|no less than|nothing but
-nothing short of|nothing less than|none other|never mind|can't wait|cannot wait|could not agree more|couldn't agree more|why not
+not only|not just|not merely|not to mention|not least|whether or not|no doubt|no matter|no wonder|no problem|no less than
+nothing but|nothing short of|nothing less than|none other|never mind|can't wait|cannot wait|could not agree more
+couldn't agree more|why not
 """
 _NOT_NEGATING_CHINESE = """
-非常 非洲 是非 除非 莫非 特别 别人 别的 别墅 别致 别出心裁 分别 区别 级别 性别 类别 差别 个别 告别 识别 离别 鉴别 各别 派别 国别 久别 未来 无论
-无数 无线 无意中 无比 不仅 不但 不只 不光 不单 不止 不管 不论 不过 不断 不少 不禁 不错 不同 不妨 不愧 不得不 不由得 不由自主 不知不觉 不可思议
-不亦乐乎 不得了 不一会 不久 不然 不已 了不起 对不起 差不多 说不定 忍不住 不可或缺 不可缺少 必不可少 没关系 没问题 没事 否则 是否 能否 可否
-莫名 毫不犹豫 毫无疑问 无疑 无与伦比 无微不至 独一无二
+非常 非洲 是非 除非 莫非 特别 别人 别的 别墅 别致 别出心裁 分别 区别 级别 性别 类别 差别 个别 告别 识别 离别 鉴别 派别 国别
+未来 无论 无数 无线 无意中 无比 不仅 不但 不只 不光 不单 不止 不管 不论 不过 不断 不少 不禁 不错 不同 不妨 不愧 不得不 不由得
+不由自主 不知不觉 不可思议 不亦乐乎 不得了 不一会 不久 不然 不已 了不起 对不起 差不多 说不定 忍不住 不可或缺 不可缺少 必不可少
+没关系 没问题 没事 否则 是否 能否 可否 莫名 毫不犹豫 毫无疑问 无疑 无与伦比 无微不至 独一无二
 """
 _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "non-", "mis")
 
@@ -33,7 +34,7 @@ _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "non-", "mis")
 class Cues(NamedTuple):
     """Negations that deny something, expressions that only look like one, and what is left of the text."""
 
-    count: int
+    denials: int
     harmless: Counter[str]
     rest: str
 
@@ -42,7 +43,7 @@ class Cues(NamedTuple):
 def cues(words: tuple[str, ...]) -> Cues:
     """The negations of a text, given as words.
 
-    >>> cues(("it", "is", "not", "only", "not", "bad")).count, cues(tuple("这不是很不错")).count
+    >>> cues(("it", "is", "not", "only", "not", "bad")).denials, cues(tuple("这不是很不错")).denials
     (1, 1)
     """
     text = _joined(words)
@@ -62,7 +63,7 @@ def negation_change(found: Change) -> int:
     (-1, 1)
     """
     before, after = cues(found.parent), cues(found.child)
-    inserted = after.count - before.count
+    inserted = after.denials - before.denials
     return inserted or _affixed(found) or _broken(after, before) - _broken(before, after)
 
 
@@ -94,7 +95,9 @@ def _joined(words: Sequence[str]) -> str:
 
 @functools.cache
 def _harmless() -> re.Pattern[str]:
-    english = [expression.strip() for line in _NOT_NEGATING_ENGLISH.split("\n") for expression in line.split("|") if expression.strip()]
+    english = [
+        expression.strip() for line in _NOT_NEGATING_ENGLISH.split("\n") for expression in line.split("|") if expression.strip()
+    ]
     chinese = sorted(_NOT_NEGATING_CHINESE.split(), key=len, reverse=True)
     return re.compile("|".join([rf"\b(?:{'|'.join(english)})\b", *chinese]))
 
@@ -104,12 +107,14 @@ class Negation:
     """Compares how often a rewriting and its parent deny something, in English and Chinese.
 
     Counted are the words that :mod:`acclimate.augment.expand.protected` knows (*not*, *-n't*, *never*, *no*, *without*, *hardly*,
-    不, 没, 无, 未, 别 ...), but for expressions that deny nothing (*not only*, *no doubt*, 不错, 非常, 特别). A change of parity is not
-    asked for: two negations more are a change too. Texts that are no rewritings (see :data:`.wording.COMPARABLE`) pass.
+    不, 没, 无, 未, 别 ...), but for expressions that deny nothing (*not only*, *no doubt*, 不错, 非常, 特别).
+    A change of parity is not asked for: two negations more are a change too. Texts that are no rewritings (see
+    :data:`.wording.COMPARABLE`) pass.
 
     Score: how many negations more the new text has.
     """
 
+    paper: ClassVar[str] = "Ribeiro et al. 2020"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat")
     summary: ClassVar[str] = "a negation was inserted or removed"
     summary_zh: ClassVar[str] = "增加或删除了否定词"

@@ -15,25 +15,31 @@ from acclimate.augment.guard.base import Context, Judge, Judgement
 from acclimate.augment.guard.wording import Change, comparable
 from acclimate.data.domain import Domain, Modality
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen"
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SPELT = {
     **{word: value for value, word in enumerate(_ONES.split())},
     **{word: 10 * value for value, word in enumerate(_TENS.split(), start=2)},
     **{"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12, "half": 0.5, "twice": 2},
 }
-_CHINESE = {letter: value for value, letter in enumerate("零一二三四五六七八九十")} | {"两": 2, "百": 100, "千": 1_000, "万": 10_000, "亿": 10**8, "半": 0.5}
+_CHINESE = {letter: value for value, letter in enumerate("零一二三四五六七八九十")} | {
+    **{"两": 2, "百": 100, "千": 1_000, "万": 10_000, "亿": 10**8, "半": 0.5}
+}
 #: A lone Chinese numeral is a number only before one of these, or behind 第: 十分 is "very", 一直 "always".
 _MEASURES = frozenset("个本天年月日次元块岁星米人位部条张间家件台倍折度斤升层楼页集套份双只小")
 _NO_NUMBERS = frozenset(("千万", "万一", "一一", "万千", "万万", "千百", "百千"))
 #: Words that say what a number counts, by kind: within a kind another word is another quantity.
 _UNITS = """
 mg milligram milligrams|g gram grams|kg kilo kilos kilogram kilograms|oz ounce ounces|lb lbs pound pounds|ton tons tonne tonnes
-mm millimetre millimeter|cm centimetre centimeter|m metre metres meter meters|km kilometre kilometres kilometer kilometers|inch inches
-ft foot feet|yard yards|mile miles|ml|l litre litres liter liters|gallon gallons|second seconds sec|minute minutes min|hour hours hr hrs
-day days|week weeks|month months|year years|decade decades|century centuries|% percent|$ dollar dollars usd|€ euro euros eur
-£ gbp|¥ yuan yen rmb|cent cents|kb|mb|gb|tb|hz|khz|mhz|ghz|watt watts|volt volts|degree degrees °|star stars
-克|毫克|公斤 千克|斤|吨|毫米|厘米|米|公里 千米|毫升|升|秒|分钟|小时 钟头|天 日|周 星期|月|年|岁|元 块 圆|角 毛|美元|欧元|度|折|星|寸|兆
+mm millimetre millimeter|cm centimetre centimeter|m metre metres meter meters|km kilometre kilometres kilometer kilometers
+inch inches|ft foot feet|yard yards|mile miles|ml|l litre litres liter liters|gallon gallons|second seconds sec
+minute minutes min|hour hours hr hrs|day days|week weeks|month months|year years|decade decades|century centuries|% percent
+$ dollar dollars usd|€ euro euros eur|£ gbp|¥ yuan yen rmb|cent cents|kb|mb|gb|tb|hz|khz|mhz|ghz|watt watts|volt volts
+degree degrees °|star stars|克|毫克|公斤 千克|斤|吨|毫米|厘米|米|公里 千米|毫升|升|秒|分钟|小时 钟头|天 日|周 星期|月|年|岁
+元 块 圆|角 毛|美元|欧元|度|折|星|寸|兆
 """
 _NUMERAL = re.compile(r"\d+(?:[.,:/]\d+)*")
 
@@ -79,7 +85,7 @@ def _number(words: tuple[str, ...], at: int) -> tuple[float | str | None, int]:
         end = at
         while end < len(words) and words[end] in _CHINESE:
             end += 1
-        counted = end < len(words) and words[end] in _MEASURES or (at > 0 and words[at - 1] == "第")
+        counted = (end < len(words) and words[end] in _MEASURES) or (at > 0 and words[at - 1] == "第")
         is_number = counted if end - at == 1 else "".join(words[at:end]) not in _NO_NUMBERS
         return (_sum([_CHINESE[letter] for letter in words[at:end]]) if is_number else None), end - at
     parts = [part for part in word.split("-") if part in _SPELT]
@@ -169,6 +175,7 @@ class Numbers:
     Score: 1 where something changed, else 0.
     """
 
+    paper: ClassVar[str] = "Ribeiro et al. 2020"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat")
     summary: ClassVar[str] = "a number or its unit changed"
     summary_zh: ClassVar[str] = "数字或其单位被改动"

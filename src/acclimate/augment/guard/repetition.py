@@ -20,6 +20,7 @@ class Unchanged:
     Score: 1 where it equals its parent, else 0.
     """
 
+    paper: ClassVar[str] = "Lee et al. 2022"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat", "image")
     summary: ClassVar[str] = "it equals its parent"
     summary_zh: ClassVar[str] = "与原样本相同"
@@ -44,6 +45,7 @@ class Repeated:
     A judge remembers what it has seen, so it can be asked about one part after another. Score: 1 where refused, else 0.
     """
 
+    paper: ClassVar[str] = "Lee et al. 2022"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat", "image")
     summary: ClassVar[str] = "it equals another new example, or a genuine one"
     summary_zh: ClassVar[str] = "与其他新样本或真实样本相同"

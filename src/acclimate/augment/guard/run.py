@@ -68,7 +68,8 @@ def _wanted(given: Given) -> dict[str, dict[str, Any]]:
     if isinstance(given, str):
         return _listed([part.strip() for part in given.split(",") if part.strip()])
     if isinstance(given, Mapping) or _is_pairs(given):
-        for name, value in dict(given).items():
+        pairs: Mapping[str, Any] = dict(given)  # type: ignore[arg-type]  # a mapping, or pairs
+        for name, value in pairs.items():
             _known(name)
             if value is False:
                 everything.pop(name)
@@ -131,7 +132,8 @@ class Sifted:
     @classmethod
     def untouched(cls, made: Domain, off: Sequence[str] = ()) -> Self:
         """Examples that no guard saw."""
-        return cls(made, _table([]), {}, len(made), {}, tuple(_off_notes(off)))
+        notes = (*made.notes, *_off_notes(off))
+        return cls(dataclasses.replace(made, notes=notes), _table([]), {}, len(made), {}, notes)
 
 
 class Sieve:
@@ -167,9 +169,9 @@ class Sieve:
             removed += self._refusals(part, name, found)
             left = left[~found.refused]
         kept = _with_scores(children.take(left), [given[row] for row in left.tolist()])
-        counts = dict(Counter({name: 0 for name in self._judges}) + Counter(row["reason"] for row in removed))
-        told = (*children.notes, *self._notes(len(children), {name: counts[name] for name in self._judges if name in counts}))
-        ordered = {name: counts.get(name, 0) for name in self._judges}
+        counts = Counter(row["reason"] for row in removed)
+        ordered = {name: counts[name] for name in self._judges}
+        told = (*children.notes, *self._notes(children, ordered))
         return Sifted(dataclasses.replace(kept, notes=told), _table(removed), ordered, len(children), scores, told)
 
     def _refusals(self, part: Domain, name: str, found: Judgement) -> Iterator[dict[str, Any]]:
@@ -189,13 +191,15 @@ class Sieve:
                 "parent_text": "" if place is None else _shown(self.context.parents.contents[place]),
             }
 
-    def _notes(self, made: int, counts: Mapping[str, int]) -> Iterator[str]:
+    def _notes(self, children: Domain, counts: Mapping[str, int]) -> Iterator[str]:
         yield from _off_notes(self.off)
         for name, why in self.unable.items():
             yield f"the guard '{name}' was not asked: {why}"
-        if counts:
-            told = ", ".join(f"{count} {name}" for name, count in counts.items())
-            yield f"guards refused {sum(counts.values())} of {made} new examples: {told}"
+        refused = {name: count for name, count in counts.items() if count}
+        if refused:
+            told = ", ".join(f"{name} {count}" for name, count in refused.items())
+            made = f"{len(children)} new examples of '{_method(children, 0)}'"
+            yield f"guards refused {sum(refused.values())} of {made}: {told}"
 
 
 def _off_notes(off: Sequence[str]) -> Iterator[str]:

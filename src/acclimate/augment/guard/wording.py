@@ -13,7 +13,9 @@ from typing import NamedTuple
 COMPARABLE = 0.5
 
 _NUMBER = r"\d+(?:[.,:/]\d+)*"
-_WORD = re.compile(rf"[\u3400-\u4dbf\u4e00-\u9fff]|{_NUMBER}|[^\W\d_]+(?:['’-][^\W\d_]+)*|[%$€£¥°]")
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_LETTERS = rf"(?:(?![{_HAN}])[^\W\d_])+"
+_WORD = re.compile(rf"[{_HAN}]|{_NUMBER}|{_LETTERS}(?:['-]{_LETTERS})*|[%$€£¥°]")
 
 
 class Change(NamedTuple):
@@ -35,8 +37,8 @@ class Change(NamedTuple):
 def words_of(text: str) -> tuple[str, ...]:
     """Words after NFKC and case folding: contractions, hyphenated words and numbers whole, Han characters one by one.
 
-    >>> words_of("It ISN’T 3.5 %, 很好")
-    ('it', "isn't", '3.5', '%', '很', '好')
+    >>> words_of("It ISN’T 3.5 %, U盘很好")
+    ('it', "isn't", '3.5', '%', 'u', '盘', '很', '好')
     """
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     return tuple(_WORD.findall(folded))
