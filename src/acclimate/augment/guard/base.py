@@ -69,7 +69,7 @@ class Judgement:
     Attributes:
         refused: ``(n,)``.
         scores: ``(n,)`` numbers, NaN where the guard had nothing to go by; their meaning is the guard's.
-        details: why each refused one was refused, one short line; empty for the others.
+        details: why each refused one was refused, one short line; empty for the others, or where the guard's name says it.
     """
 
     refused: NDArray[np.bool_]

@@ -163,7 +163,7 @@ def _unit_change(before: Sequence[Quantity], after: Sequence[Quantity]) -> str:
 
 
 def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:,.12g}"
 
 
 @dataclasses.dataclass(frozen=True)

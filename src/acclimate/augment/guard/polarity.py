@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.augment.expand.protected import STOP_WORDS
 from acclimate.augment.guard.base import Context, Graded, Judge, Judgement
 from acclimate.augment.guard.wording import Change, comparable, words_of
 from acclimate.data.domain import Domain, Modality, from_columns
@@ -54,11 +55,15 @@ def opposite_swap(found: Change) -> str:
 
 
 def _english_swap(found: Change) -> str:
-    gone, come = ([word for word in words if word.isascii() and word[0].isalpha()] for words in (found.gone, found.come))
+    gone, come = (list(filter(_is_content, words)) for words in (found.gone, found.come))
     if not gone or not come:
         return ""
     pairs = ((old, new) for old in gone for new in come if _oppose(old, new))
     return " → ".join(next(pairs, ()) or _valence_swap(gone, come, english_valence()))
+
+
+def _is_content(word: str) -> bool:
+    return word.isascii() and word[0].isalpha() and word not in STOP_WORDS
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -33,7 +33,7 @@ class Unchanged:
             rows = [[context.parent_rows[key] for key in of if key in context.parent_rows] for of in parents]
             same = [form in [forms[row] for row in of] for form, of in zip(normal_forms(children), rows, strict=True)]
             refused = np.array(same, dtype=np.bool_)
-            return Judgement(refused, refused.astype(np.float64), ["equals its parent" if bad else "" for bad in refused])
+            return Judgement(refused, refused.astype(np.float64), [""] * len(children))
 
         return judge
 
