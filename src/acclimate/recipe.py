@@ -360,6 +360,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     """Unknown methods, settings that a method does not have, and values that it refuses."""
     from acclimate.augment import METHODS as EXPANDERS
     from acclimate.augment import MIXERS
+    from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
 
@@ -369,7 +370,8 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             yield from _problems_of(arm.select, SELECTORS, "selector", (*at, "select"))
         for position, spec in enumerate(arm.augment):
             extra = None if spec.method in MIXERS else _TIMES
-            yield from _problems_of(spec, {**EXPANDERS, **MIXERS}, "augmenter", (*at, "augment", position), extra)
+            known = {**EXPANDERS, **MIXERS, "policy": PolicySettings}
+            yield from _problems_of(spec, known, "augmenter", (*at, "augment", position), extra)
         for position, objective in enumerate(arm.tune.objectives):
             spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)

@@ -174,6 +174,63 @@ def augment(
     say(f"written: {out}")
 
 
+def policy(
+    file: Annotated[str, typer.Argument(help="Labelled target examples.")],
+    out: Annotated[Path | None, typer.Option(help="Write the trials to this file.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Augmenters that may be used, separated by commas.")] = None,
+    trials: Annotated[int, typer.Option(help="Policies tried.", min=1)] = 20,
+    seconds: Annotated[float | None, typer.Option(help="No new trial begins after so long.")] = None,
+    folds: Annotated[int, typer.Option(help="Folds of the validation.", min=2)] = 5,
+    settings: Settings = None,
+    guard: Annotated[list[str] | None, typer.Option(help="As for `acclimate augment`.")] = None,
+    storage: Annotated[Path | None, typer.Option(help="An SQLite file: a search that was stopped goes on from there.")] = None,
+    model: Annotated[str | None, typer.Option(help="The encoder of the inner learner.")] = None,
+    text: Text = None,
+    label: Label = None,
+    id: Id = None,  # noqa: A002 - the option's name
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Search which augmenters, how many examples and how strong, on validation alone; the answer may be: none."""
+    from acclimate.augment.guard.run import Guards
+    from acclimate.data.write import write
+    from acclimate.engine.progress import show
+    from acclimate.strategy.policy import build_settings, search_policy
+
+    if out is not None:
+        check_file(out)
+    guards = Guards.parse(guard)
+    told = {"methods": names_in(methods), "trials": trials, "seconds": seconds, "folds": folds, **parse_settings(settings)}
+    asked = build_settings(told)
+    examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
+    _, examples = cleaned_of(None, examples, "")
+    if dry_run:
+        names = asked.names(examples.labelled.modality)
+        plan = f"try {asked.trials} policies of {', '.join(names)} on {len(examples.labelled)} labelled examples"
+        say_plan(plan, json, methods=list(names), trials=asked.trials)
+        return
+    with show():
+        found = search_policy(examples, asked, seed=seed, guard=guards, model=model, storage=storage)
+    for line in found.notes:
+        note(line)
+    if out is not None:
+        write(found.trials, out)
+    if json:
+        best = dataclasses.asdict(found.comparison) if found.comparison else None
+        print_json({"recommended": found.policy.to_recipe(), "best": found.best.to_recipe(), "comparison": best})
+        return
+    rows = [
+        (c.arm, f"{100 * c.difference:+.1f}", f"{100 * c.low:+.1f} … {100 * c.high:+.1f}", f"{c.p_corrected:.3f}", c.verdict)
+        for c in found.finalists
+    ]
+    print_table("Against no augmentation, fresh draws", ("policy", "points", "95% interval", "p (Holm)", "verdict"), rows)
+    say(f"recommended: {found.policy}")
+
+
 def _parent(grown: Domain, row: int, parents: Domain) -> str:
     """The text that an example was made from."""
     from acclimate.augment.guard.base import parents_of

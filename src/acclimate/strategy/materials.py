@@ -19,7 +19,8 @@ from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
 from acclimate.select.budget import count_words
 from acclimate.select.run import select
-from acclimate.strategy.arms import Arm, Method
+from acclimate.strategy.arms import Arm, Method, settings
+from acclimate.strategy.policy import POLICY, build_settings, search_policy
 from acclimate.strategy.select import toolbox
 
 Made = TypeVar("Made")
@@ -78,7 +79,7 @@ class Workshop:
         """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""
         chosen, select_seconds = self._select(arm, view, seed) if arm.select else (None, 0.0)
         source = chosen.to_domain() if chosen else (self.source if arm.source == "all" else None)
-        expanders = [method for method in arm.augment if method.name in EXPANDERS]
+        expanders = [step for method in arm.augment for step in self._steps(method, view, seed)]
         grown = [self._expand(method, view, seed) for method in expanders]
         augmented = concatenate("augmented", [sifted.kept for sifted, _ in grown]) if grown else None
         return Material(
@@ -112,6 +113,23 @@ class Workshop:
                 **dict(method.settings),
             ),
         )
+
+    def _steps(self, method: Method, view: Target, seed: int) -> list[Method]:
+        """The augmenters behind a method: itself, or what a policy search recommends on folds of the labelled part alone."""
+        if method.name in EXPANDERS:
+            return [method]
+        if method.name != POLICY:
+            return []
+        given = dict(method.settings)
+        guard = given.pop("guard", None)
+        inner = dataclasses.replace(view, validation=None)
+        key = content_hash(POLICY, str(method), view.labelled.fingerprint, view.test.inputs.fingerprint, seed)
+        asked = build_settings(given)
+        found, _ = self.once(key, lambda: search_policy(inner, asked, seed=seed, guard=guard, teacher=self._tools.learner))
+        return [
+            Method(step.method, settings({**dict(step.settings), "times": step.times, "guard": guard}))
+            for step in found.policy.steps
+        ]
 
     def _expand(self, method: Method, view: Target, seed: int) -> tuple[Sifted, float]:
         sealed = [part.inputs.fingerprint for part in (view.test, view.validation) if part is not None]
