@@ -20,7 +20,7 @@ from acclimate.gap import METHODS as GAPS
 from acclimate.gap.measure import gap
 from acclimate.models.causal import CausalModel
 from acclimate.select import METHODS as SELECTORS
-from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, TARGET_ONLY, Arm, Method
+from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, TARGET_ONLY, Arm, Method, settings
 from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import Bench
@@ -35,6 +35,7 @@ ARMS = [
     EVERYTHING,
     *(Arm("selected", select=Method(name), budget="30%") for name in SELECTORS),
     *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *MIXERS)),
+    Arm("none", augment=(Method("policy", settings({"methods": ["eda"], "trials": 2, "folds": 2, "times": 2})),)),
     *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in MIXERS),
 ]
 

@@ -64,7 +64,7 @@ def negation_change(found: Change) -> int:
     """
     before, after = cues(found.parent), cues(found.child)
     inserted = after.denials - before.denials
-    return inserted or _affixed(found) or _broken(after, before) - _broken(before, after)
+    return inserted or _affixed(found) or _broken(after, before, found.gone) - _broken(before, after, found.come)
 
 
 def _affixed(found: Change) -> int:
@@ -79,13 +79,32 @@ def _affixed(found: Change) -> int:
     return 0
 
 
-def _broken(had: Cues, has: Cues) -> int:
-    """How many harmless expressions of ``had`` lost their negation word in ``has``: *no doubt* that became *doubt*."""
-    return sum(
-        has.rest.count(core) > had.rest.count(core)
-        for expression in had.harmless - has.harmless
-        if (core := "".join(letter for letter in expression if letter not in CHINESE_NEGATIONS)) and core != expression
-    )
+def _broken(had: Cues, has: Cues, come: Counter[str]) -> int:
+    """How many harmless expressions of ``had`` only lost their negation word in ``has``: *no doubt* that became *doubt*.
+
+    One whose negation word another word took the place of (未来, 将来) is a different expression.
+    """
+    count = 0
+    for expression in had.harmless - has.harmless:
+        cores, others = _without_negation(expression), [_joined(_renamed(expression, word)) for word in come]
+        count += bool(cores) and has.rest.count(cores) > had.rest.count(cores) and not any(other in has.rest for other in others)
+    return count
+
+
+def _pieces(expression: str) -> list[str]:
+    return expression.split() if expression.isascii() else list(expression)
+
+
+def _denies(piece: str) -> bool:
+    return is_negation(piece) if piece.isascii() else piece in CHINESE_NEGATIONS
+
+
+def _without_negation(expression: str) -> str:
+    return _joined([piece for piece in _pieces(expression) if not _denies(piece)])
+
+
+def _renamed(expression: str, word: str) -> list[str]:
+    return [word if _denies(piece) else piece for piece in _pieces(expression)]
 
 
 def _joined(words: Sequence[str]) -> str:

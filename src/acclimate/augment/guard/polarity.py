@@ -194,10 +194,9 @@ class Polarity:
 
     def prepare(self, context: Context) -> Judge | str:
         """Learn the words of the classes."""
-        try:
-            wordnet_poles(), wordnet_synonyms(), english_valence()
-        except AcclimateError as error:
-            return f"a word list could not be had: {error.found}"
+        absent = _absent_lists()
+        if absent:
+            return absent
         known = _labelled_rows(context.labelled)
         classes = known.classes
         shift = class_shift(known, self.strength) if len(classes) > 1 else None
@@ -247,6 +246,17 @@ def _in_order(words: Sequence[str], wanted: Mapping[str, int]) -> str:
     """Some of a text's words as a text."""
     han = any(map(is_unspaced, wanted))
     return ("" if han else " ").join(word for word in words if word in wanted)
+
+
+@functools.cache
+def _absent_lists() -> str:
+    """Why a word list could not be had; empty where all are there. Asked once a process: without a network each attempt takes long."""
+    try:
+        for words in (wordnet_poles, wordnet_synonyms, english_valence):
+            words()
+    except AcclimateError as error:
+        return f"a word list could not be had: {error.found}"
+    return ""
 
 
 def _labelled_rows(domain: Domain) -> Domain:
