@@ -250,7 +250,7 @@ def _in_order(words: Sequence[str], wanted: Mapping[str, int]) -> str:
 
 @functools.cache
 def _absent_lists() -> str:
-    """Why a word list could not be had; empty where all are there. Asked once a process: without a network each attempt takes long."""
+    """Why a word list could not be had, else empty. Asked once a process: without a network each attempt takes long."""
     try:
         for words in (wordnet_poles, wordnet_synonyms, english_valence):
             words()
