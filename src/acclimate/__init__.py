@@ -21,7 +21,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acclimate.augment.run import augment as augment
     from acclimate.data.domain import Domain as Domain
     from acclimate.data.load import load as load
     from acclimate.data.load import target as target
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from acclimate.gap.measure import gap as gap
     from acclimate.pipeline import compare as compare
     from acclimate.select.base import Selection as Selection
+    from acclimate.strategy.augment import augment as augment
     from acclimate.strategy.pools import select_stream as select_stream
     from acclimate.strategy.select import select as select
     from acclimate.tune.run import tune as tune
@@ -47,7 +47,7 @@ _PLACES = {
     "Selection": "acclimate.select.base",
     "Target": "acclimate.data.target",
     "TuneSettings": "acclimate.tune.settings",
-    "augment": "acclimate.augment.run",
+    "augment": "acclimate.strategy.augment",
     "compare": "acclimate.pipeline",
     "evaluate": "acclimate.evaluate.measure",
     "gap": "acclimate.gap.measure",

@@ -177,6 +177,8 @@ def _keep(folder: RunFolder, outcome: Outcome, measured: Measured) -> None:
     if outcome.generated:
         rows = [dataclasses.asdict(example) for example in outcome.generated]
         write_parquet(folder.path / "augmented" / "samples.parquet", pa.Table.from_pylist(rows))
+    if outcome.refused is not None:
+        write_parquet(folder.path / "augmented" / "removed.parquet", outcome.refused)
 
 
 def _file_name(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from acclimate.engine.yaml_loader import Loader
 from acclimate.errors import InputError, nearest
@@ -353,6 +353,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     """Unknown methods, settings that a method does not have, and values that it refuses."""
     from acclimate.augment import METHODS as EXPANDERS
     from acclimate.augment import ONLINE
+    from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
 
@@ -362,7 +363,8 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             yield from _problems_of(arm.select, SELECTORS, "selector", (*at, "select"))
         for position, spec in enumerate(arm.augment):
             extra = None if spec.method in ONLINE else _TIMES
-            yield from _problems_of(spec, {**EXPANDERS, **ONLINE}, "augmenter", (*at, "augment", position), extra)
+            known = {**EXPANDERS, **ONLINE, "policy": PolicySettings}
+            yield from _problems_of(spec, known, "augmenter", (*at, "augment", position), extra)
         for position, objective in enumerate(arm.tune.objectives):
             spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
@@ -397,6 +399,13 @@ def _problems_of(
             yield (*at, name), _message(error.errors()[0])
 
 
+def _checked_guard(value: Any) -> Any:
+    from acclimate.augment.guard.run import check_guards
+
+    check_guards(value)
+    return value
+
+
 #: What the pipeline hands to a constructor; not settings.
 _PROVIDED = {
     "embed": None,
@@ -408,6 +417,6 @@ _PROVIDED = {
     "style": None,
     "training": None,
 }
-#: Settings beside a constructor's: new examples for each one, and the factor before a term of the loss.
-_TIMES = {"times": Annotated[int, Field(ge=1, strict=True)]}
+#: Settings beside a constructor's: new examples for each one and the guards they pass, and the factor before a term of the loss.
+_TIMES = {"times": Annotated[int, Field(ge=1, strict=True)], "guard": Annotated[Any, AfterValidator(_checked_guard)]}
 _WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}

@@ -43,6 +43,7 @@ ARMS = [
     # from-corpus makes conversations, which no classifier learns from
     *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *ONLINE) if name != "from-corpus"),
     *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in ONLINE),
+    Arm("none", augment=(Method("policy", settings({"methods": ["eda"], "trials": 2, "folds": 2, "times": 2})),)),
 ]
 
 

@@ -60,6 +60,11 @@ def test_a_run_leaves_evidence_report_and_model(recipe: Path, tmp_path: Path) ->
     kept = [pq.read_table(file) for file in sorted((out / "selection").iterdir())]
     assert all({"score", "weight", "rank", "reason", "position"} <= set(table.column_names) for table in kept)
     assert len(kept) == 2  # the knn arm's and the random control's
+    refused = pq.read_table(out / "augmented" / "removed.parquet")
+    assert {"arm", "id", "reason", "detail", "text", "parent_text"} <= set(refused.column_names)
+    (grown,) = next(iter(outcome.quality.values()))
+    assert grown.kept + refused.num_rows == grown.made == sum(grown.refused.values()) + grown.kept
+    assert grown.coverage["both"] >= grown.coverage["parents"] > 0
 
 
 def test_a_second_start_does_only_what_is_missing(recipe: Path, tmp_path: Path) -> None:

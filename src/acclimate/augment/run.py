@@ -7,6 +7,8 @@ from typing import Any
 
 from acclimate.augment import METHODS, ONLINE
 from acclimate.augment.base import DEFAULT_TIMES, Augmenter, Predict
+from acclimate.augment.guard.base import Context, Teacher
+from acclimate.augment.guard.run import Given, Guards, Sifted
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.engine.build import build
@@ -22,9 +24,13 @@ def augment(
     workers: int = 1,
     style: Target | Domain | None = None,
     predict: Predict | None = None,
+    guard: Given | Guards = None,
+    teacher: Teacher | None = None,
     **settings: Any,
 ) -> Domain:
-    """New examples with the labels of their parents.
+    """New examples with the labels of their parents, but those that guards refuse.
+
+    The public verb is :func:`acclimate.strategy.augment.augment`, which brings a teacher; :func:`grow` also tells what was refused.
 
     Args:
         examples: what to make new examples of; of a target, its labelled part alone: the test and validation parts are never
@@ -36,14 +42,17 @@ def augment(
         style: for methods of style, the pictures whose look the new ones take: give a source as ``examples`` and the target here,
             or the reverse. Of a target, its labelled and unlabelled pictures; labels are not looked at.
         predict: examples to labels by the current model, for methods that follow its errors (``error-driven``).
+        guard: which guards are asked (see :meth:`acclimate.augment.guard.run.Guards.parse`); all by default, ``"none"`` for none.
+        teacher: trains the classifier that must agree with the labels; without one that guard is not asked.
         settings: of the method; ``acclimate methods NAME`` lists them.
 
     Returns:
-        ``times`` new examples for each one (fewer where a language model's answers could not be used), grouped by parent in order,
-        without the parents; the ``origin`` column says how each was made.
+        Up to ``times`` new examples for each one (fewer where guards refuse some, or a language model's answers could not be used),
+        grouped by parent in order, without the parents; the ``origin`` column says how each was made and what the guards said, and
+        the notes what they refused.
 
     Raises:
-        InputError: an unknown method or setting, or a value that means nothing.
+        InputError: an unknown method, guard or setting, or a value that means nothing.
 
     >>> from acclimate.data.domain import from_columns
     >>> notes = from_columns("notes", ["The patient does not sleep well"], ["ill"])
@@ -51,11 +60,46 @@ def augment(
     >>> grown.ids, grown.labels
     (['notes:0~eda~1', 'notes:0~eda~2'], ['ill', 'ill'])
     """
+    return grow(
+        examples,
+        method=method,
+        times=times,
+        seed=seed,
+        workers=workers,
+        style=style,
+        predict=predict,
+        guard=guard,
+        teacher=teacher,
+        **settings,
+    ).kept
+
+
+def grow(
+    examples: Target | Domain,
+    *,
+    method: str = "eda",
+    times: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    style: Target | Domain | None = None,
+    predict: Predict | None = None,
+    guard: Given | Guards = None,
+    teacher: Teacher | None = None,
+    **settings: Any,
+) -> Sifted:
+    """As :func:`augment`, with everything that guards refused and why.
+
+    Of a target, guards also know the inputs of its test and validation, which no new example may repeat.
+    """
+    guards = Guards.parse(guard)
     parents = examples.labelled if isinstance(examples, Target) else examples
     lenders = style.inputs if isinstance(style, Target) else style
     augmenter = expander(method, settings, predict=predict, style=lenders, training=parents)
     check_modality(augmenter, parents)
-    return augmenter.expand(parents, times_of(augmenter, times), seed, workers)
+    made = augmenter.expand(parents, times_of(augmenter, times), seed, workers)
+    if not guards.checks or not len(made):
+        return Sifted.untouched(made, guards.off)
+    return guards.sieve(context_of(examples, parents, teacher, seed)).sift(made)
 
 
 def expander(
@@ -94,3 +138,13 @@ def check_modality(augmenter: Augmenter, examples: Domain) -> None:
             expected=f"examples of the kind {' or '.join(augmenter.modality)}",
             fix=f"use one of {', '.join(able)}",
         )
+
+
+def context_of(examples: Target | Domain, parents: Domain, teacher: Teacher | None = None, seed: int = 0) -> Context:
+    """What new examples made from ``parents`` are judged against."""
+    if not isinstance(examples, Target):
+        return Context(parents, parents, {}, teacher, seed)
+    sealed = {"test": examples.test.inputs}
+    if examples.validation is not None:
+        sealed["validation"] = examples.validation.inputs
+    return Context(parents, examples.labelled, {name: part for name, part in sealed.items() if len(part)}, teacher, seed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import importlib.metadata
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings_of
+from acclimate.augment.guard.run import Sieve, Sifted
 from acclimate.augment.run import check_modality, expander, times_of
 from acclimate.data.domain import Domain
 from acclimate.data.write import check_pictures, writing
@@ -24,7 +26,7 @@ from acclimate.errors import RunError
 
 #: Parents of a chunk: of what is cheap enough to lose some thousands of. A dear method says ``parents_at_once`` itself.
 _PARENTS = 4096
-_NOTES = b"acclimate.notes"
+_NOTES, _COUNTS = b"acclimate.notes", b"acclimate.refused"
 #: Rows of the finished file that are read and written at once.
 _ROWS = 16_384
 
@@ -38,6 +40,8 @@ class Grown:
         kept: chunks of ``chunks`` that an earlier start had finished.
         samples: (parent id, new content) of a few.
         notes: what a user should know, counts added up over chunks.
+        refused: new examples that guards refused, by the name of the guard.
+        removed: those examples, and why.
     """
 
     made: int
@@ -45,6 +49,8 @@ class Grown:
     kept: int
     samples: list[tuple[str, str]]
     notes: tuple[str, ...]
+    refused: Mapping[str, int]
+    removed: pa.Table
 
 
 def augment_to_file(
@@ -57,6 +63,9 @@ def augment_to_file(
     workers: int = 1,
     style: Domain | None = None,
     predict: Predict | None = None,
+    sieve: Sieve | None = None,
+    off: Sequence[str] = (),
+    guarded: str = "",
     **settings: Any,
 ) -> Grown:
     """Write new examples of ``parents`` into ``out``; see :func:`acclimate.augment.run.augment`.
@@ -64,6 +73,12 @@ def augment_to_file(
     Memory holds the parents and what one chunk of them becomes. Chunks lie in ``.NAME.parts`` beside the file, each under a name
     made from its parents' content, the method, its settings, ``times`` and ``seed``; they go when the file is whole. A method that
     has to see all parents at once (``balance``, ``error-driven``) is one chunk.
+
+    Args:
+        sieve: the guards that new examples pass; none are asked without it. What repeats an example of a chunk that an earlier
+            start had finished is not noticed.
+        off: guards that were switched off, which is told.
+        guarded: how the guards were asked for; a part of the names of chunks.
 
     Raises:
         InputError: what :func:`acclimate.augment.run.augment` raises; pictures and a format that cannot hold them.
@@ -77,11 +92,12 @@ def augment_to_file(
     with _alone(folder, out):
         files, kept = [], 0
         for chunk in track(list(_chunks(parents, augmenter)), "Chunks"):
-            file = folder / f"{_key(chunk, augmenter, many, seed)}.parquet"
+            file = folder / f"{_key(chunk, augmenter, many, seed, guarded)}.parquet"
             if file.is_file():
                 kept += 1
             else:
-                _keep(augmenter.expand(chunk, many, seed, workers), file)
+                made = augmenter.expand(chunk, many, seed, workers)
+                _keep(Sifted.untouched(made, off) if sieve is None or not len(made) else sieve.sift(made), file)
             files.append(file)
         grown = _join(files, out, kept)
         shutil.rmtree(folder)
@@ -95,7 +111,7 @@ def _chunks(parents: Domain, augmenter: Augmenter) -> Iterator[Domain]:
         yield Domain(parents.name, parents.table.slice(start, size))
 
 
-def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int) -> str:
+def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int, guarded: str) -> str:
     """Made from all that decides what a chunk becomes, and from the columns that are handed on."""
     sink = pa.BufferOutputStream()
     table = chunk.table.combine_chunks()
@@ -103,12 +119,19 @@ def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int) -> str:
         stream.write_table(table.take(pa.array(range(len(chunk)), pa.int64())))  # a slice would bring its neighbours' bits
     version = importlib.metadata.version("acclimate")
     handed = [getattr(augmenter, name).fingerprint for name in PROVIDED if getattr(augmenter, name, None) is not None]
-    return content_hash(version, augmenter.method, settings_of(augmenter), handed, times, seed, bytes(sink.getvalue()))
+    return content_hash(version, augmenter.method, settings_of(augmenter), handed, times, seed, guarded, bytes(sink.getvalue()))
 
 
-def _keep(grown: Domain, file: Path) -> None:
-    notes = [[note.template, list(note.numbers)] if isinstance(note, Count) else note for note in grown.notes]
-    write_parquet(file, grown.table.replace_schema_metadata({_NOTES: orjson.dumps(notes)}))
+def _keep(sifted: Sifted, file: Path) -> None:
+    notes = [[note.template, list(note.numbers)] if isinstance(note, Count) else note for note in sifted.kept.notes]
+    write_parquet(_refused(file), sifted.removed)
+    told = {_NOTES: orjson.dumps(notes), _COUNTS: orjson.dumps(dict(sifted.counts))}
+    write_parquet(file, sifted.kept.table.replace_schema_metadata(told))
+
+
+def _refused(file: Path) -> Path:
+    """Where what guards refused of a chunk lies; it is written first, so that it is there when the chunk is."""
+    return file.with_suffix(".refused")
 
 
 def _join(files: list[Path], out: Path, kept: int) -> Grown:
@@ -129,7 +152,11 @@ def _join(files: list[Path], out: Path, kept: int) -> Grown:
                 put(table)
                 made += table.num_rows
                 samples += _samples(table, 3 - len(samples))
-    return Grown(made, len(files), kept, samples, tuple(Count.total(notes)))
+    refused: collections.Counter[str] = collections.Counter()
+    for schema in schemas:
+        refused.update(orjson.loads(schema.metadata[_COUNTS]))
+    removed = pa.concat_tables([pq.read_table(_refused(file)) for file in files], promote_options="permissive")
+    return Grown(made, len(files), kept, samples, tuple(Count.total(notes)), dict(refused), removed)
 
 
 def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:

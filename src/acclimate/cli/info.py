@@ -44,6 +44,7 @@ def methods(
 def _cards() -> list[dict[str, Any]]:
     from acclimate.augment import METHODS as EXPANDERS
     from acclimate.augment import ONLINE
+    from acclimate.augment.guard import METHODS as GUARDS
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
@@ -52,6 +53,7 @@ def _cards() -> list[dict[str, Any]]:
         "gap": GAPS,
         "select": SELECTORS,
         "augment": {**EXPANDERS, **ONLINE},
+        "guard": GUARDS,
         "tune": {name: method for name, method in OBJECTIVES.items() if name not in ONLINE},
     }
     return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]

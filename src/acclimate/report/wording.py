@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Literal
@@ -99,6 +100,11 @@ def size(difference: float) -> str:
 def percent(value: float) -> str:
     """A share as a percentage with one decimal: ``81.4%``."""
     return f"{100 * value:.1f}%"
+
+
+def share(value: float) -> str:
+    """A share as a percentage, or a dash where it could not be had."""
+    return "–" if math.isnan(value) else percent(value)
 
 
 def p_value(p: float) -> str:

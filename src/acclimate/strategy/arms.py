@@ -38,6 +38,13 @@ def _given(value: Any) -> Any:
     return as_given(value) if pairs and value and all(isinstance(name, str) for name, _ in value) else value
 
 
+def _told(value: Any) -> Any:
+    """A mapping, which is held as pairs, as it was written: ``{agreement: false}``."""
+    if isinstance(value, tuple) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        return "{" + ", ".join(f"{key}: {_told(inner)}" for key, inner in value) + "}"
+    return value
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """A method's name and its settings."""
@@ -46,7 +53,7 @@ class Method:
     settings: Settings = ()
 
     def __str__(self) -> str:
-        inside = ", ".join(f"{key}={value}" for key, value in self.settings)
+        inside = ", ".join(f"{key}={_told(value)}" for key, value in self.settings)
         return f"{self.name}({inside})" if inside else self.name
 
 

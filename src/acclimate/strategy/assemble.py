@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from acclimate.data.domain import Domain
 from acclimate.gap.base import GapReport
@@ -18,6 +19,7 @@ from acclimate.strategy.gate import recommend
 from acclimate.strategy.materials import Material
 from acclimate.strategy.outcome import GeneratedExample, Outcome
 from acclimate.strategy.plan import Plan
+from acclimate.strategy.quality import Quality
 from acclimate.strategy.units import Bench
 
 #: Generated examples shown per arm.
@@ -59,7 +61,31 @@ def assemble(
         notes=[*notes, *_making_notes(materials)],
         evidence=evidence_table(measured.all_units()),
         manifest=facts,
+        quality=_quality(bench, materials),
+        refused=_refused(materials),
     )
+
+
+def _quality(bench: Bench, materials: Mapping[str, Material]) -> dict[str, list[Quality]]:
+    """By arm; arms that generated the same are told once."""
+    seen: set[tuple[str, ...]] = set()
+    found = {}
+    for name, material in materials.items():
+        key = tuple(sifted.kept.fingerprint for sifted in material.growth)
+        if key and key not in seen:
+            seen.add(key)
+            found[name] = bench.quality(material)
+    return found
+
+
+def _refused(materials: Mapping[str, Material]) -> pa.Table | None:
+    """Everything that guards refused, with the arm."""
+    tables = [
+        sifted.removed.add_column(0, "arm", pa.array([name] * sifted.removed.num_rows, pa.string()))
+        for name, material in materials.items()
+        for sifted in material.growth
+    ]
+    return pa.concat_tables(tables) if tables else None
 
 
 def _making_notes(materials: Mapping[str, Material]) -> list[str]:

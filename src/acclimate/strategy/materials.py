@@ -6,10 +6,11 @@ import dataclasses
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from acclimate.augment import METHODS as EXPANDERS
-from acclimate.augment.run import augment
+from acclimate.augment.guard.run import Sifted
+from acclimate.augment.run import grow
 from acclimate.data.domain import Domain, concatenate
 from acclimate.data.target import Target
 from acclimate.engine.storage import content_hash
@@ -18,7 +19,8 @@ from acclimate.select import METHODS as SELECTORS
 from acclimate.select.base import Selection
 from acclimate.select.budget import count_words
 from acclimate.select.run import select
-from acclimate.strategy.arms import Arm, Method, as_given
+from acclimate.strategy.arms import Arm, Method, as_given, settings
+from acclimate.strategy.policy import POLICY, build_settings, search_policy
 from acclimate.strategy.predict import out_of_fold
 from acclimate.strategy.select import toolbox
 
@@ -39,6 +41,7 @@ class Material:
         unlabelled: target texts without labels, for the objectives that want them.
         selection: how ``source`` was chosen, None where nothing was chosen.
         seconds: measured, by stage.
+        growth: what guards kept and refused of what each augmenter made, in the arm's order.
     """
 
     source: Domain | None
@@ -47,6 +50,7 @@ class Material:
     unlabelled: Domain
     selection: Selection | None
     seconds: dict[str, float]
+    growth: tuple[Sifted, ...] = ()
 
     def fingerprint(self) -> str:
         """A hash of everything that is learned from."""
@@ -76,9 +80,9 @@ class Workshop:
         """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""
         chosen, select_seconds = self._select(arm, view, seed) if arm.select else (None, 0.0)
         source = chosen.to_domain() if chosen else (self.source if arm.source == "all" else None)
-        expanders = [method for method in arm.augment if method.name in EXPANDERS]
-        grown = [self._expand(method, view.labelled, seed) for method in expanders]
-        augmented = concatenate("augmented", [domain for domain, _ in grown]) if grown else None
+        expanders = [step for method in arm.augment for step in self._steps(method, view, seed)]
+        grown = [self._expand(method, view, seed) for method in expanders]
+        augmented = concatenate("augmented", [sifted.kept for sifted, _ in grown]) if grown else None
         return Material(
             source=source,
             target=view.labelled if arm.target else None,
@@ -86,6 +90,7 @@ class Workshop:
             unlabelled=view.unlabelled,
             selection=chosen,
             seconds={"select": select_seconds, "augment": sum(seconds for _, seconds in grown)},
+            growth=tuple(sifted for sifted, _ in grown),
         )
 
     def _select(self, arm: Arm, view: Target, seed: int) -> tuple[Selection, float]:
@@ -110,13 +115,29 @@ class Workshop:
             ),
         )
 
-    def _expand(self, method: Method, examples: Domain, seed: int) -> tuple[Domain, float]:
-        key = content_hash("augment", str(method), examples.fingerprint, seed)
+    def _steps(self, method: Method, view: Target, seed: int) -> list[Method]:
+        """The augmenters behind a method: itself, or what a policy search recommends on folds of the labelled part alone."""
+        if method.name in EXPANDERS:
+            return [method]
+        if method.name != POLICY:
+            return []
         given = as_given(method.settings)
-        return self.once(
-            key,
-            lambda: augment(examples, method=method.name, seed=seed, style=self.source, predict=self._predict, **given),
-        )
+        guard = given.pop("guard", None)
+        inner = dataclasses.replace(view, validation=None)
+        key = content_hash(POLICY, str(method), view.labelled.fingerprint, view.test.inputs.fingerprint, seed)
+        asked = build_settings(given)
+        found, _ = self.once(key, lambda: search_policy(inner, asked, seed=seed, guard=guard, teacher=self._tools.learner))
+        return [
+            Method(step.method, settings({**as_given(step.settings), "times": step.times, "guard": guard}))
+            for step in found.policy.steps
+        ]
+
+    def _expand(self, method: Method, view: Target, seed: int) -> tuple[Sifted, float]:
+        sealed = [part.inputs.fingerprint for part in (view.test, view.validation) if part is not None]
+        key = content_hash("augment", str(method), view.labelled.fingerprint, sealed, seed)
+        given = as_given(method.settings)
+        handed: dict[str, Any] = {"teacher": self._tools.learner, "style": self.source, "predict": self._predict}
+        return self.once(key, lambda: grow(view, method=method.name, seed=seed, **handed, **given))
 
     def _predict(self, examples: Domain) -> Sequence[str]:
         assert self._tools.learner is not None  # the toolbox brings the probe

@@ -11,6 +11,7 @@ import pyarrow as pa
 from acclimate.evaluate.verdict import Comparison
 from acclimate.gap.base import GapReport
 from acclimate.select.base import Selection
+from acclimate.strategy.quality import Quality
 
 Fidelity = Literal["probe", "fine-tune"]
 
@@ -77,6 +78,8 @@ class Outcome:
         notes: announcements and warnings worth a reader's eye.
         evidence: the whole table, one row per (arm, fidelity, seed, split).
         manifest: versions, hashes of inputs, seeds, hardware, the command to reproduce.
+        quality: figures on the generated examples by arm, one for each augmenter, with the first seed.
+        refused: what guards refused of them, one row each with its arm; None where nothing was generated.
     """
 
     name: str
@@ -98,3 +101,5 @@ class Outcome:
     notes: Sequence[str]
     evidence: pa.Table
     manifest: Mapping[str, Any]
+    quality: Mapping[str, Sequence[Quality]] = dataclasses.field(default_factory=dict)
+    refused: pa.Table | None = None

@@ -89,6 +89,11 @@ def select(
     )
 
 
+def deferred(model: str) -> Embed:
+    """An encoder that is looked for when it is first called."""
+    return _Deferred(model)
+
+
 class _Deferred:
     """An ``Embed`` that looks for its model when it is first called, so that methods without embeddings never do."""
 

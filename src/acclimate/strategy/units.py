@@ -27,8 +27,10 @@ from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
 from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.plan import Plan
+from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
+from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.terms import build_terms
 from acclimate.tune.trainer import fine_tune
@@ -88,6 +90,12 @@ class Bench:
         """What an arm learned from with the first seed: for showing."""
         with one_thread():
             return self.workshop.material(arm, self.plan.target.draw(self.plan.labels, 0), 0)
+
+    def quality(self, material: Material) -> list[Quality]:
+        """Figures on what an arm generated with the first seed, one for each of its augmenters."""
+        view = self.plan.target.draw(self.plan.labels, 0)
+        with one_thread():
+            return [measure_quality(sifted, view, self.embed, ProbeLearner(self.embed)) for sifted in material.growth]
 
     def keep(self, arm: Arm, folder: Path) -> None:
         """Fine-tune an arm with the first seed, as its unit did, and save the model."""

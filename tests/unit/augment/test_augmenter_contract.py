@@ -86,7 +86,7 @@ def grow(settings: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytes
         if name in WRITERS:  # answers are kept in a cache of the test's own; synonyms are read from the user's
             monkeypatch.setenv("ACCLIMATE_HOME", str(tmp_path / "home"))
         predict = {"predict": never_right} if name == "error-driven" else {}
-        return augment(parents, method=name, **{"times": 3, **settings[name], **predict, **arguments})
+        return augment(parents, method=name, **{"times": 3, "guard": "none", **settings[name], **predict, **arguments})
 
     return grow
 
@@ -186,7 +186,7 @@ def test_another_hash_seed_does_not_change_a_byte(settings: dict[str, dict[str, 
         "from acclimate.augment.run import augment\n"
         "from test_augmenter_contract import digest, make_parents\n"
         "given = json.loads(os.environ['GIVEN'])\n"
-        "print([digest(augment(make_parents(), method=name, times=3, **s)) for name, s in given.items()])"
+        "print([digest(augment(make_parents(), method=name, times=3, guard='none', **s)) for name, s in given.items()])"
     )
     root = Path(__file__).parents[3]
     path = os.pathsep.join([str(Path(__file__).parent), str(root), str(root / "src")])
@@ -299,11 +299,11 @@ def test_every_method_describes_itself(name: str) -> None:
 )
 def test_a_wrong_name_or_value_is_explained(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        augment(make_parents(), **arguments)
+        augment(make_parents(), **{"guard": "none", **arguments})
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["generate", "error-driven", "balance"])
 def test_a_method_that_needs_labels_says_so(name: str) -> None:
     with pytest.raises(InputError, match="without a label"):
-        augment(make_parents().without_labels(), method=name, predict=never_right if name == "error-driven" else None)
+        augment(make_parents().without_labels(), method=name, guard="none", predict=never_right if name == "error-driven" else None)

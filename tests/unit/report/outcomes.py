@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from acclimate.evaluate.verdict import Comparison, Verdict
 from acclimate.gap.base import DomainMap, GapReport, GapResult
 from acclimate.select.base import Selection
 from acclimate.strategy.outcome import ArmResult, Fidelity, GeneratedExample, Outcome
+from acclimate.strategy.quality import Quality, Refusal
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & 'single' \u202eright-to-left\u202c \x00 " + "w" * 300
 BEST = "classifier 20% + target×10 + eda(times=4)"
@@ -172,6 +174,24 @@ def _hygiene() -> dict[str, Any]:
     }
 
 
+def _quality() -> Quality:
+    flip = Refusal("negation", "negations: +1", "positive", "The plan is good.", "The plan is not good.")
+    other = Refusal("agreement", "teacher: negative, label 0.07 < 0.11", "positive", "A fine <b>day</b>.", "A mulct day.")
+    return Quality(
+        method="eda",
+        made=400,
+        kept=371,
+        refused={"leakage": 0, "negation": 6, "agreement": 23},
+        flips={"genuine": 0.21, "made": 0.082, "kept": 0.031},
+        gold=math.nan,
+        distinct1={"parents": 0.41, "kept": 0.19},
+        distinct2={"parents": 0.86, "kept": 0.47},
+        self_bleu={"parents": 0.08, "kept": 0.71},
+        coverage={"parents": 0.38, "kept": 0.31, "both": 0.42},
+        examples=[flip, other],
+    )
+
+
 def _generated() -> list[GeneratedExample]:
     pairs = [
         ("The senator's speech was a clear and honest answer.", "The senator's address was a clear and frank answer."),
@@ -201,6 +221,7 @@ def full() -> Outcome:
         gap=_gap(source),
         selections=_selections(source),
         generated=_generated(),
+        quality={EDA: [_quality()]},
         hygiene=_hygiene(),
         notes=[
             "column 'text' was guessed for the text",
@@ -236,7 +257,7 @@ def bare() -> Outcome:
     reason = {"key": "gate.no_validation", "arm": EDA, "control": "target-only"}
     return dataclasses.replace(
         full(), results=[control, arm], best_control={"probe": "target-only"}, recommended="target-only", reason=reason, gap=None,
-        selections={}, generated=[], hygiene={}, notes=[], seeds={"probe": 1}, manifest={},
+        selections={}, generated=[], quality={}, hygiene={}, notes=[], seeds={"probe": 1}, manifest={},
     )  # fmt: skip
 
 
@@ -264,6 +285,7 @@ def hostile() -> Outcome:
         gap=gap,
         selections={HOSTILE: selection},
         generated=[GeneratedExample(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "safe words " + HOSTILE)],
+        quality={HOSTILE: [dataclasses.replace(_quality(), method=HOSTILE, examples=[Refusal(*[HOSTILE] * 5)])]},
         hygiene={"removed": {HOSTILE: {HOSTILE: 1}}, "examples": {HOSTILE: [{**twin, "similarity": None}]}},
         notes=[HOSTILE],
         manifest={"versions": {HOSTILE: HOSTILE}, "reproduce": [HOSTILE], HOSTILE: HOSTILE},

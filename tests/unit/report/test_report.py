@@ -14,6 +14,7 @@ import pytest
 
 from acclimate.errors import InputError
 from acclimate.report import LANGUAGES, render_report, write_report
+from acclimate.report.wording import load_messages
 
 VOID = frozenset({"meta", "br", "img", "link", "input", "hr"})
 SVG_LEAVES = frozenset({"line", "circle", "rect", "path"})
@@ -222,8 +223,20 @@ def test_warnings_notes_picks_and_removed_examples_reach_the_reader():
 
 def test_differing_words_are_marked_on_both_sides():
     html = render_report(outcomes.full(), "en")
-    marked = re.findall(r"<mark>(.*?)</mark>", html)
-    assert {"speech", "address", "餐厅", "饭馆"} <= set(marked)
+    assert {"speech", "餐厅"} <= set(re.findall(r"<del>(.*?)</del>", html))
+    assert {"address", "饭馆"} <= set(re.findall(r"<ins>(.*?)</ins>", html))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_quality_of_generated_examples_is_told_with_what_guards_refused(language):
+    found = page(outcomes.full(), language)
+    words = load_messages(language)
+    for key in ("caption", "kept", "flips", "self_bleu", "coverage", "refused", "examples", "guard.negation", "guard.agreement"):
+        assert words[f"quality.{key}"] in found.text
+    assert words["quality.guard.leakage"] not in found.text  # refused nothing
+    assert words["quality.gold"] not in found.text  # nobody labelled by hand
+    assert "8.2% → 3.1%" in found.text
+    assert ("negations: +1" in found.text) == (language == "en")
 
 
 def test_the_map_draws_every_domain_and_rings_what_was_kept():
@@ -245,7 +258,7 @@ def test_the_page_does_not_depend_on_the_hash_seed():
     code = (
         "import sys, outcomes; from acclimate.report import render_report; sys.stdout.write(ascii(render_report(outcomes.full())))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     other = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
     assert other == ascii(render_report(outcomes.full()))
 

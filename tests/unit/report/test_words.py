@@ -77,6 +77,8 @@ def test_every_message_is_used():
     package = Path(acclimate.report.__file__).parent
     sources = "\n".join(path.read_text(encoding="utf-8") for kind in ("*.py", "*.j2") for path in sorted(package.rglob(kind)))
     # Keys put together from the name of a task, a verdict, a metric, ...
-    families = "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce"
+    families = (
+        "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce quality"
+    )
     made = tuple(f"{family}." for family in families.split())
     assert [key for key in ENGLISH if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", sources)] == []

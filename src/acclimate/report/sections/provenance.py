@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from acclimate.report.texts import Marked, clip, mark_changes, trim
 from acclimate.strategy.outcome import Outcome
+from acclimate.strategy.quality import Quality
 
 #: Generated examples shown per arm, and removed examples in all.
 _GENERATED, _REMOVED = 6, 12
@@ -39,6 +41,49 @@ def generated(outcome: Outcome) -> dict[str, list[Grown]]:
         grown = Grown(example.method, example.label, clip(parent, _SHOWN), clip(child, _SHOWN))
         by_arm.setdefault(example.arm, []).append(grown)
     return by_arm
+
+
+@dataclasses.dataclass(frozen=True)
+class Refused:
+    """A refused example beside its parent, in pieces with whether they differ."""
+
+    reason: str
+    detail: str
+    label: str
+    parent: Marked
+    child: Marked
+
+
+@dataclasses.dataclass(frozen=True)
+class GrowthPage:
+    """What an arm's augmenters made. ``bars``: (method, guard, count, share of what was made), for each guard that refused."""
+
+    rows: list[Quality]
+    bars: list[tuple[str, str, int, float]]
+    refused: list[Refused]
+    has_gold: bool
+
+
+def quality(outcome: Outcome) -> dict[str, GrowthPage]:
+    """Figures and refused examples by arm."""
+    return {arm: _growth_page(found) for arm, found in outcome.quality.items() if any(one.made for one in found)}
+
+
+def _growth_page(found: Sequence[Quality]) -> GrowthPage:
+    methods = [one.method for one in found]
+    if len(set(methods)) < len(methods):  # one augmenter with two settings
+        found = [dataclasses.replace(one, method=f"{one.method} ({number})") for number, one in enumerate(found, start=1)]
+    bars = [
+        (one.method, reason, count, count / one.made)
+        for one in found
+        for reason, count in one.refused.items()
+        if count and one.made
+    ]
+    refused = []
+    for example in (example for one in found for example in one.examples):
+        parent, child = mark_changes(trim(example.parent, _READ), trim(example.text, _READ))
+        refused.append(Refused(example.reason, example.detail, example.label, clip(parent, _SHOWN), clip(child, _SHOWN)))
+    return GrowthPage(list(found), bars, refused, any(not math.isnan(one.gold) for one in found))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,7 +50,7 @@ def grow(name: str, parents: Domain, *, training: Domain | None = None, **argume
     """New pictures; what is learned from is ``training`` where given, so that it need not be what is expanded."""
     chosen = {"times": 3, "seed": 0, "workers": 1, **arguments}
     if training is None:
-        return augment(parents, method=name, style=make_style(), **chosen, **QUICK.get(name, {}))
+        return augment(parents, method=name, style=make_style(), guard="none", **chosen, **QUICK.get(name, {}))
     own = {"training": training} if name in LEARNED else {"style": make_style()} if name in STYLES else {}
     return METHODS[name](**QUICK.get(name, {}), **own).expand(parents, **chosen)
 
