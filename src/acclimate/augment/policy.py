@@ -125,8 +125,8 @@ class PolicySettings:
 
 
 def is_light(name: str) -> bool:
-    """Whether an augmenter works offline on one core in no time: it takes no model, endpoint or training."""
-    return not {"model", "endpoint", "generator", "base_url", "source", "steps", "epochs"} & set(
+    """Whether an augmenter works offline on one core in no time, from the examples alone: no model, training or other domain."""
+    return not {"model", "llm", "there", "settings", "style", "training", "predict", "steps", "epochs"} & set(
         inspect.signature(METHODS[name]).parameters
     )
 
@@ -141,8 +141,19 @@ def strength_of(name: str) -> tuple[str, float, float] | None:
         default = parameter.default
         if setting in STRENGTHS and isinstance(default, float) and default > 0:
             high = default * REACH
-            return setting, default / REACH, min(high, 0.9) if default < 1 else high
+            return setting, default / REACH, _accepted(name, setting, min(high, 0.9) if default < 1 else high, default)
     return None
+
+
+def _accepted(name: str, setting: str, high: float, default: float) -> float:
+    """The largest strength to try: ``high``, or the default where that is already the most that the method takes."""
+    try:
+        METHODS[name](**{setting: high})
+    except InputError:
+        return default
+    except TypeError:  # it has to be handed more than settings; its range is then its own matter
+        return high
+    return high
 
 
 def propose(trial: Suggest, names: Sequence[str], settings: PolicySettings) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from acclimate.augment.run import augment
+from acclimate.augment.run import augment as guarded
 from acclimate.data.domain import Domain, from_columns
 from acclimate.errors import InputError, RunError
 from acclimate.models.chat.base import Request
 from acclimate.models.chat.limits import RateLimit
 from acclimate.models.chat.settings import LanguageModel
 from tests.answering import AnsweringServer, Fault, answering, obliging
+
+#: What methods make, before any guard.
+augment = functools.partial(guarded, guard="none")
 
 PARENTS = from_columns("p", [f"the story number {row} was good" for row in range(6)], ["a"] * 6)
 KEY = "sk-very-secret-0123"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from acclimate.augment.expand.causal_infill import _pick, first_words
 from acclimate.augment.expand.embedding_neighbour import Neighbourhood, whole_words
-from acclimate.augment.run import augment
+from acclimate.augment.run import augment as guarded
 from acclimate.data.domain import Domain, from_columns
 from acclimate.errors import InputError
 from acclimate.models.causal import CausalModel
@@ -22,6 +23,9 @@ from acclimate.models.sampling import nucleus, write
 from tests.causal import make_causal
 from tests.shift import make_encoder
 from tests.small_models import make_masked, make_translator
+
+#: What methods make, before any guard.
+augment = functools.partial(guarded, guard="none")
 
 ENGLISH = from_columns("p", ["The film was good and the city was happy in 12 ways"], ["x"])
 

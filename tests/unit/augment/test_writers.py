@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,15 @@ from acclimate.augment.expand.asking import Unusable, read_answer
 from acclimate.augment.expand.evolve import WAYS, read_instruction
 from acclimate.augment.expand.from_corpus import passages, read_pair, share_within
 from acclimate.augment.expand.generate import read_text
-from acclimate.augment.run import augment
+from acclimate.augment.run import augment as guarded
 from acclimate.data.domain import Domain, from_columns
 from acclimate.models.chat.base import Answer
 from acclimate.report.phrases import translate
 from tests.answering import AnsweringServer, answering, obliging
 from tests.causal import make_causal
+
+#: What methods make, before any guard.
+augment = functools.partial(guarded, guard="none")
 
 PARENTS = from_columns("p", ["the nurse took 20 mg", "the film was bad", "a good story"], ["0", "1", "0"])
 PASSAGE = "Insulin moves sugar from the blood into the cells. Without it blood sugar rises."
