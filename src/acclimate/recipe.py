@@ -408,4 +408,7 @@ def _problems_of(
 _PROVIDED = {"embed": None, "seed": 0, "learner": None, "language_model": None, "tools": None, "style": None, "training": None}
 #: Settings beside a constructor's: new examples for each one, and the factor before a term of the loss.
 _TIMES = {"times": Annotated[int, Field(ge=1, strict=True)]}
-_WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}
+_WEIGHT = {
+    "weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)],
+    "schedule": Literal["constant", "ganin", "linear", "falling"],
+}

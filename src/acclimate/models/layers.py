@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
 from acclimate.errors import InputError
 from acclimate.models.mixture import Mixture
+from acclimate.models.pooling import mean_pool
+
+#: One vector per example for each layer, ``(b, d_l)``.
+Recorded: TypeAlias = list[Tensor]
 
 
 def find_layers(backbone: nn.Module) -> list[nn.Module]:
@@ -91,3 +95,31 @@ def _entering(layer: nn.Module, mixture: Mixture, blend: Callable[[Tensor], Tens
         return (*changed, *args[len(names) :]), {name: change(name, value) for name, value in kwargs.items()}
 
     return hook
+
+
+@contextlib.contextmanager
+def recording(layers: Sequence[nn.Module], inputs: Mapping[str, Tensor]) -> Iterator[Recorded]:
+    """Gives a list into which a forward pass inside puts what leaves each layer: the mean over real tokens, or over places.
+
+    Args:
+        layers: those to listen to; with none the pass is untouched.
+        inputs: of the pass; ``attention_mask`` says which tokens are real.
+    """
+    found: Recorded = []
+
+    def listen(_module: nn.Module, _args: Any, output: Any) -> None:
+        found.append(_pooled(output[0] if isinstance(output, tuple) else output, inputs.get("attention_mask")))
+
+    handles = [layer.register_forward_hook(listen) for layer in layers]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _pooled(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """``(b, t, d)`` or ``(b, d, h, w)`` to ``(b, d)``."""
+    if hidden.ndim == 4:
+        return hidden.mean((2, 3))
+    return hidden.mean(1) if mask is None else mean_pool(hidden, mask)

@@ -20,6 +20,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError, RunError, unknown_name
+from acclimate.models.companions import COMPANIONS, dismiss, equip
 from acclimate.models.device import pick_device
 from acclimate.models.loading import quiet
 from acclimate.models.objective import Batch, Model
@@ -27,7 +28,7 @@ from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, load_base
 from acclimate.tune.examples import Content, Examples
-from acclimate.tune.feed import UNLABELLED, Collator, Draws
+from acclimate.tune.feed import Collator, Draws, as_batch, labelled_batches
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term, evaluate_terms
@@ -73,7 +74,9 @@ def fine_tune(
         "base": model_name,
         "base_fingerprint": base.fingerprint,
         "settings": dataclasses.asdict(chosen),
-        "objectives": [{"method": term.name, "weight": term.weight, **term.settings} for term in objectives],
+        "objectives": [
+            {"method": term.name, "weight": term.weight, "schedule": term.schedule, **term.settings} for term in objectives
+        ],
         "seed": seed,
     }
     about["training"] = _key(about, examples, classes)
@@ -84,16 +87,24 @@ def fine_tune(
         last = checkpoints.claim(place, about["training"])
         stack.enter_context(untouched_randomness())
         stack.enter_context(quiet())
+        reads = Collator(examples, base.reader)
+        equip(
+            base.model,
+            [term.objective for term in objectives],
+            lambda: labelled_batches(reads, len(examples)),
+            derive(seed, "companions"),
+        )
         trainer = TermTrainer(
             objectives,
             seed,
             model=base.model,
             args=_arguments(chosen, place, seed, keep=folder is not None),
             train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
-            data_collator=Collator(examples, base.reader),
+            data_collator=reads,
             callbacks=[_Progress()],
         )
         trainer.train(resume_from_checkpoint=str(last) if last else None)
+        dismiss(trainer.model)
         adapted = Adapted(trainer.model.eval(), base.reader, about, trainer.history())
         if save and folder is not None:
             adapted.save(folder)
@@ -110,6 +121,8 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
         self._terms = tuple(terms)
         self._seed = seed
         self._sums: dict[str, Tensor] = {}
+        self._weights: dict[str, float] = {}
+        self._moving = {term.name for term in terms if term.schedule != "constant"}
         self._summed = 0
         self.remove_callback(PrinterCallback)
 
@@ -144,7 +157,8 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
 
     def _sum_terms(self, model: Model, batch: Batch) -> Tensor:
         values = evaluate_terms(self._terms, model, batch)
-        for name, _, value in values:
+        for name, weight, value in values:
+            self._weights[name] = weight
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
         self._summed += 1
         return torch.stack([weight * value for _, weight, value in values]).sum()
@@ -152,17 +166,15 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     def _batch(self, inputs: Mapping[str, Tensor]) -> Batch:
         step = self.state.global_step
         generator = torch.Generator().manual_seed(derive(self._seed, "objectives", step, self.args.process_index))
-        own = {name: values for name, values in inputs.items() if not name.startswith(UNLABELLED)}
-        others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
-        labels, weights, from_target = (own.pop(name) for name in ("labels", "weights", "from_target"))
-        return Batch(own, labels, weights, from_target, generator, step, others or None)
+        return as_batch(inputs, generator, step, self.args.max_steps)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of every term since the last log."""
+        """Add the mean of every term since the last log, and the present weight of those whose weight moves."""
         if self._summed:
             means = {f"term/{name}": total.item() / self._summed for name, total in self._sums.items()}
+            weights = {f"weight/{name}": weight for name, weight in self._weights.items() if name in self._moving}
             self._sums, self._summed = {}, 0
-            logs = {**logs, **means}
+            logs = {**logs, **means, **weights}
         super().log(logs, start_time)
 
     def history(self) -> list[dict[str, float]]:
@@ -188,7 +200,15 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
             checkpoints.publish(Path(self.args.output_dir), self.state.global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """The model as safetensors, without the pickled arguments that transformers would add."""
+        """The model as safetensors, without the pickled arguments that transformers would add.
+
+        Companions of objectives lie in the same file; what of them is frozen is made again on resuming.
+        """
+        model = self.accelerator.unwrap_model(self.model)
+        frozen = {name for name, value in model.named_parameters() if not value.requires_grad and name.startswith(COMPANIONS)}
+        if frozen:
+            whole = model.state_dict() if state_dict is None else state_dict
+            state_dict = {name: value for name, value in whole.items() if name not in frozen}
         self.accelerator.unwrap_model(self.model).save_pretrained(
             output_dir or self.args.output_dir, state_dict=state_dict, is_main_process=self.args.should_save
         )
