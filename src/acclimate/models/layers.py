@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from acclimate.errors import InputError
 from acclimate.models.mixture import Mixture
 from acclimate.models.pooling import mean_pool
 
-#: One vector per example for each layer, ``(b, d_l)``.
+#: What left each layer: ``(b, t, d)``, or of convolutions ``(b, d, h, w)``.
 Recorded: TypeAlias = list[Tensor]
 
 
@@ -98,17 +98,12 @@ def _entering(layer: nn.Module, mixture: Mixture, blend: Callable[[Tensor], Tens
 
 
 @contextlib.contextmanager
-def recording(layers: Sequence[nn.Module], inputs: Mapping[str, Tensor]) -> Iterator[Recorded]:
-    """Gives a list into which a forward pass inside puts what leaves each layer: the mean over real tokens, or over places.
-
-    Args:
-        layers: those to listen to; with none the pass is untouched.
-        inputs: of the pass; ``attention_mask`` says which tokens are real.
-    """
+def recording(layers: Sequence[nn.Module]) -> Iterator[Recorded]:
+    """Gives a list into which a forward pass inside puts what leaves each layer; with no layers the pass is untouched."""
     found: Recorded = []
 
     def listen(_module: nn.Module, _args: Any, output: Any) -> None:
-        found.append(_pooled(output[0] if isinstance(output, tuple) else output, inputs.get("attention_mask")))
+        found.append(output[0] if isinstance(output, tuple) else output)
 
     handles = [layer.register_forward_hook(listen) for layer in layers]
     try:
@@ -118,8 +113,8 @@ def recording(layers: Sequence[nn.Module], inputs: Mapping[str, Tensor]) -> Iter
             handle.remove()
 
 
-def _pooled(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """``(b, t, d)`` or ``(b, d, h, w)`` to ``(b, d)``."""
+def over_places(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean over real tokens ``(b, t, d)``, or over places ``(b, d, h, w)``, of what left a layer: ``(b, d)``."""
     if hidden.ndim == 4:
         return hidden.mean((2, 3))
-    return hidden.mean(1) if mask is None else mean_pool(hidden, mask)
+    return hidden.mean(1) if mask is None or mask.shape != hidden.shape[:2] else mean_pool(hidden, mask)

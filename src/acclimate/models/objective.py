@@ -154,7 +154,7 @@ class Outputs:
         """
         if self._batch.unlabelled is None:
             raise RunError("An objective was handed no unlabelled batch", expected="Batch.unlabelled, as needs_unlabelled asks")
-        with recording(self._model.layers if self._records else [], self._batch.unlabelled) as self._unlabelled_hidden:
+        with recording(self._model.layers if self._records else []) as self._unlabelled_hidden:
             return self._model.represent(self._batch.unlabelled)
 
     @property
@@ -191,7 +191,7 @@ class Outputs:
         """The representation, what is dropped, how much of that was dropped before the head, and what left the layers."""
         dropout = Dropout(self._entry.device)
         layers = self._model.layers if self._records else []
-        with dropout.again() if self._watched else contextlib.nullcontext(), recording(layers, self._batch.inputs) as hidden:
+        with dropout.again() if self._watched else contextlib.nullcontext(), recording(layers) as hidden:
             representation = self._model.represent(self._batch.inputs, embedded=self._entry)
         return representation, dropout, dropout.position, hidden
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def reverse(values: Tensor, factor: float = 1.0) -> Tensor:
-    """``R(x) = x``, ``dR/dx = −λ I`` (Ganin 2016, eq. 11 and 12).
+    """``R(x) = x``, ``dR/dx = −λ I`` (Ganin 2016, section 4.2).
 
     >>> x = torch.ones(1, requires_grad=True)
     >>> reverse(x, 0.5).backward()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 @dataclasses.dataclass(frozen=True)
 class Afn:
-    """Every representation is asked to be a little longer than it is (Xu 2019, eq. 8), or all of them to have one length (eq. 5).
+    """Every representation is asked to be a little longer than it is (Xu 2019, section 3.4), or all of them to have one length
+    (3.3).
 
     The paper's observation: what transfers badly has short representations. The first form is its SAFN, the second its HAFN.
 
@@ -56,13 +57,13 @@ class Afn:
 
 
 def norm_growth(values: Tensor, step: float) -> Tensor:
-    """``mean (‖x‖ − (‖x‖' + Δr))²``, the primed length without gradient (Xu 2019, eq. 8); ``(n, d)``."""
+    """``mean (‖x‖ − (‖x‖' + Δr))²``, the primed length without gradient (Xu 2019, SAFN); ``(n, d)``."""
     lengths = _lengths(values)
     return (lengths - (lengths.detach() + step)).square().mean()
 
 
 def mean_norm_gap(values: Tensor, radius: float) -> Tensor:
-    """``(mean ‖x‖ − R)²`` (Xu 2019, eq. 5); ``(n, d)``."""
+    """``(mean ‖x‖ − R)²`` (Xu 2019, HAFN); ``(n, d)``."""
     return (_lengths(values).mean() - radius) ** 2
 
 

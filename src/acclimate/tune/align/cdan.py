@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
     from acclimate.models.objective import Batch, Batches, Model, Outputs
 
 
-#: Above this many products of a coordinate and a class, random projections stand in for them (Long 2018, section 3.1).
+#: Above this many products of a coordinate and a class, random projections stand in for them (Long 2018, section 3.2).
 PRODUCTS = 4_096
 
 
@@ -25,9 +25,9 @@ PRODUCTS = 4_096
 class Cdan:
     """The domain classifier sees the product of representation and class probabilities, so each class is aligned by itself.
 
-    ``D(f ⊗ g)`` (Long 2018, eq. 3), by random projections where that has more than 4,096 entries (eq. 5 and 6); with ``entropy``
-    (CDAN+E) an example counts ``1 + exp(−H(g))`` (eq. 8), so uncertain ones count half as much as certain ones. Predictions steer
-    the opponent and get no gradient from it.
+    ``D(f ⊗ g)`` (Long 2018, section 3.1), by random projections where that has more than 4,096 entries (section 3.2); with
+    ``entropy`` (CDAN+E) an example counts ``1 + exp(−H(g))`` (section 3.3), so uncertain ones count half as much as certain ones.
+    Predictions steer the opponent and get no gradient from it.
 
     Use when: dann would serve and there are several classes. Avoid when: the first predictions on the target are near chance: the
     condition then says nothing; or class shares differ much between the domains.
@@ -98,12 +98,13 @@ class Cdan:
 
 
 def outer(features: Tensor, probabilities: Tensor) -> Tensor:
-    """``f ⊗ g`` (Long 2018, eq. 4): ``(n, d)``, ``(n, c)`` to ``(n, d·c)``."""
+    """``f ⊗ g`` (Long 2018, section 3.1): ``(n, d)``, ``(n, c)`` to ``(n, d·c)``."""
     return (features[:, :, None] * probabilities[:, None, :]).flatten(1)
 
 
 def projected(features: Tensor, probabilities: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """``(R_f f) ⊙ (R_g g) / √k`` (Long 2018, eq. 5), whose inner products are those of ``f ⊗ g`` on average.
+    """``(R_f f) ⊙ (R_g g) / √k`` (Long 2018, section 3.2, randomised multilinear map), whose inner products are those of ``f ⊗ g``
+    on average.
 
     Args:
         across, down: fixed draws of variance 1, ``(d, k)`` and ``(c, k)``.
@@ -113,7 +114,8 @@ def projected(features: Tensor, probabilities: Tensor, across: Tensor, down: Ten
 
 
 def certainty(logits: Tensor) -> Tensor:
-    """``1 + exp(−H)`` of each row's class probabilities (Long 2018, eq. 8): ``(n, c)`` to ``(n,)``, between 1 + 1/c and 2."""
+    """``1 + exp(−H)`` of each row's class probabilities (Long 2018, section 3.3): ``(n, c)`` to ``(n,)``, between 1 + 1/c and
+    2."""
     entropy = -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
     return 1 + (-entropy).exp()
 

@@ -20,7 +20,7 @@ TINY = 1e-12
 
 @dataclasses.dataclass(frozen=True)
 class Cmd:
-    """Distances of the means and of the central moments of each coordinate, up to an order (Zellinger 2017, eq. 14).
+    """Distances of the means and of the central moments of each coordinate, up to an order (Zellinger 2017, section 4).
 
     The measure is of bounded variables: representations are squashed by tanh into [−1, 1] first, as the paper's hidden units are.
 
@@ -56,7 +56,8 @@ class Cmd:
 
 
 def central_moment_discrepancy(x: Tensor, y: Tensor, moments: int, span: float) -> Tensor:
-    """``‖E x − E y‖ / s + Σ_{k=2..K} ‖c_k(x) − c_k(y)‖ / s^k`` (Zellinger 2017, eq. 14), ``c_k = E (x − E x)^k`` by coordinate.
+    """``‖E x − E y‖ / s + Σ_{k=2..K} ‖c_k(x) − c_k(y)‖ / s^k`` (Zellinger 2017, the CMD regulariser), ``c_k = E (x − E x)^k`` by
+    coordinate.
 
     Args:
         x, y: ``(n, d)`` and ``(m, d)``.

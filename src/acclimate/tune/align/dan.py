@@ -52,6 +52,7 @@ class Dan:
     def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         """The sum for one batch; 0 where one side is a single example."""
         del model
+        from acclimate.models.layers import over_places
         from acclimate.tune.align.mmd import joint_mmd
 
         source, target, rows = sides(batch, outputs)
@@ -61,6 +62,8 @@ class Dan:
         total = total + joint_mmd([wide(outputs.logits[rows])], [wide(outputs.unlabelled_logits)])
         # The last hidden layer is what the representation is made of.
         before = slice(-1 - self.hidden, -1)
+        masks = batch.inputs.get("attention_mask"), (batch.unlabelled or {}).get("attention_mask")
         for one, other in zip(outputs.hidden[before], outputs.unlabelled_hidden[before], strict=True):
-            total = total + joint_mmd([wide(one[rows])], [wide(other)])
+            seen = over_places(one, masks[0])[rows], over_places(other, masks[1])
+            total = total + joint_mmd([wide(seen[0])], [wide(seen[1])])
         return total

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 @dataclasses.dataclass(frozen=True)
 class Dann:
-    """A domain classifier on the representation, and a reversed gradient from it into the encoder (Ganin 2016, eq. 9 to 13).
+    """A domain classifier on the representation, and a reversed gradient from it into the encoder (Ganin 2016, section 4.2).
 
     The classifier learns at full strength from the first step; what the encoder gets is multiplied by ``λ_p``, which climbs from 0
     to 1 (:func:`acclimate.tune.ramps.ganin`). The logged value is the classifier's loss: near ln 2 = 0.69 the domains look alike to

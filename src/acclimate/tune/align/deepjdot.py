@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 @dataclasses.dataclass(frozen=True)
 class DeepJdot:
-    """What the cheapest plan that carries the source's examples to the target's would cost (Damodaran 2018, eq. 5 to 7).
+    """What the cheapest plan that carries the source's examples to the target's would cost (Damodaran 2018, section 3.2).
 
     Carrying i to j costs ``α ‖z_i − z_j‖² + λ CE(y_i, f(z_j))``. The plan is exact and fixed within a step (the paper's alternating
     scheme); the gradient runs through the costs.
@@ -62,7 +62,7 @@ class DeepJdot:
 
 
 def cheapest_plan(costs: Tensor) -> Tensor:
-    """The exact transport between equally weighted rows and columns, ``(n, m)``, which sums to 1 (Damodaran 2018, eq. 7).
+    """The exact transport between equally weighted rows and columns, ``(n, m)``, which sums to 1 (Damodaran 2018, section 3.2).
 
     Raises:
         MissingExtraError: POT is not installed.

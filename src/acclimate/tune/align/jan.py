@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 @dataclasses.dataclass(frozen=True)
 class Jan:
-    """The joint MMD of representation and class probabilities: one kernel for each, multiplied (Long 2017, eq. 9).
+    """The joint MMD of representation and class probabilities: one kernel for each, multiplied (Long 2017, section 4.2).
 
     Of two examples the kernel is large only where both their representations and their predictions are alike, so classes are not
     moved onto each other as readily as by dan.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 @dataclasses.dataclass(frozen=True)
 class Mcc:
-    """How much probability pairs of classes share on target examples (Jin 2020, eq. 2 to 6).
+    """How much probability pairs of classes share on target examples (Jin 2020, section 3.2).
 
     It aligns nothing: it needs no source in the batch, so that it serves where target labels are all there is.
 
@@ -25,7 +25,7 @@ class Mcc:
     Avoid when: batches hold fewer target examples than there are classes, or the first predictions are near chance.
 
     Args:
-        temperature: logits are divided by it first. 2.5, as Jin 2020 (section 4.4 finds 1.5 to 3.5 to serve).
+        temperature: logits are divided by it first. 2.5, as Jin 2020 (values near it serve as well).
     """
 
     paper: ClassVar[str] = "Jin 2020"
@@ -51,10 +51,10 @@ class Mcc:
 
 
 def class_confusion(logits: Tensor) -> Tensor:
-    """The mean over classes of what a class shares with the others (Jin 2020, eq. 6), between 0 and 1.
+    """The mean over classes of what a class shares with the others (Jin 2020, section 3.2), between 0 and 1.
 
-    ``C = Ŷᵀ W Ŷ`` (eq. 4) with certain examples weighing more (eq. 3: ``W ∝ 1 + exp(−H)``, mean 1), its rows divided by their sums
-    (eq. 5). The weights get no gradient.
+    ``C = Ŷᵀ W Ŷ`` with certain examples weighing more (``W ∝ 1 + exp(−H)``, mean 1), its rows divided by their
+    sums. The weights get no gradient.
 
     Args:
         logits: already divided by the temperature, ``(n, c)``.

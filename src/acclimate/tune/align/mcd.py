@@ -18,8 +18,9 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 class Mcd:
     """A second head is taught beside the first; on target examples both seek to differ, and the encoder to make them agree.
 
-    ``CE(second head) − d(p₁, p₂)`` with the gradient of ``d`` reversed before the representation (Saito 2018, eq. 9 to 13). The
-    paper takes the three moves in turns; with a reversed gradient they are one step, as it mentions for gradient reversal.
+    ``CE(second head) − d(p₁, p₂)`` with the gradient of ``d`` reversed before the representation (Saito 2018, section 3.2 and
+    3.3). The paper takes the three moves in turns; with a reversed gradient they are one step, as it mentions for gradient
+    reversal.
 
     Use when: class borders matter: targets that lie near them are pushed to one side. Avoid when: classes overlap in truth, or
     a step may cost no more than dan's.
@@ -65,5 +66,5 @@ class Mcd:
 
 
 def discrepancy(one: Tensor, other: Tensor) -> Tensor:
-    """``d = mean |p₁ − p₂|`` over examples and classes (Saito 2018, eq. 9); probabilities ``(n, c)``."""
+    """``d = mean |p₁ − p₂|`` over examples and classes (Saito 2018, section 3.2); probabilities ``(n, c)``."""
     return (one - other).abs().mean()

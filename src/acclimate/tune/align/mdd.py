@@ -20,14 +20,14 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 class Mdd:
     """A second head seeks to agree with the first on the source and to contradict it on the target; the encoder stops it from that.
 
-    ``γ CE(f'(z), f(z)) on the source − log(1 − σ_{f(z)}(f'(z))) on the target`` (Zhang 2019, eq. 27 to 30), f(z) being the first
+    ``γ CE(f'(z), f(z)) on the source − log(1 − σ_{f(z)}(f'(z))) on the target`` (Zhang 2019, section 4.2), f(z) being the first
     head's class; the gradient into the encoder is reversed and climbs as ``λ_p``.
 
     Use when: dann or cdan would serve; its bound is on the margin loss that classifiers are trained with. Avoid when: class shares
     differ much between the domains, or training is short.
 
     Args:
-        margin: γ, the exponent of the margin ρ. 4, the best of Zhang 2019 (table 4; 2 to 4 are close).
+        margin: γ, the exponent of the margin ρ. 4, the best of Zhang 2019 (2 to 4 are close).
         pull: what the reversed gradient climbs to. 0.1, as Zhang 2019, section 5.1.
         hidden: units of the second head's hidden layer. 1024, as the paper.
     """
@@ -75,7 +75,7 @@ class Mdd:
 
 
 def margin_disparity(source: Tensor, source_class: Tensor, target: Tensor, target_class: Tensor, margin: float) -> Tensor:
-    """What the second head minimises, the negative of Zhang 2019, eq. 30.
+    """What the second head minimises, the negative of the disparity in Zhang 2019, section 4.2.
 
     Args:
         source, target: its logits ``(n, c)`` and ``(m, c)``.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 
 def joint_mmd(source: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-    """The unbiased squared MMD under the product of one multi-kernel for each layer (Long 2017, eq. 9); of one layer MK-MMD.
+    """The unbiased squared MMD under the product of one multi-kernel for each layer (Long 2017, section 4.2); of one layer MK-MMD.
 
     Every layer's bank of RBF kernels lies around the median distance of the batch, through which no gradient runs.
 

@@ -21,7 +21,7 @@ def perceptron(inputs: int, hidden: int, outputs: int, layers: int = 1) -> nn.Se
 def domain_loss(
     source: Tensor, target: Tensor, source_weights: Tensor | None = None, target_weights: Tensor | None = None
 ) -> Tensor:
-    """Half the sum of both domains' mean logistic losses (Ganin 2016, eq. 8 and 9), source being class 1.
+    """Half the sum of both domains' mean logistic losses (Ganin 2016, section 4.1), source being class 1.
 
     Args:
         source, target: logits ``(n,)`` and ``(m,)``.
