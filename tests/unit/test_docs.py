@@ -10,10 +10,10 @@ from acclimate.augment import METHODS as EXPANDERS
 from acclimate.augment import ONLINE
 from acclimate.gap import METHODS as GAPS
 from acclimate.select import METHODS as SELECTORS
-from acclimate.tune import OBJECTIVES
+from acclimate.tune import OBJECTIVES, WAYS
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": OBJECTIVES}
+FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": {**OBJECTIVES, **WAYS}}
 
 
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family, methods in FAMILIES.items() for name in methods])

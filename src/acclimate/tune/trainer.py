@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, load_base
 from acclimate.tune.examples import Content, Examples
 from acclimate.tune.feed import Collator, Draws, as_batch, labelled_batches
+from acclimate.tune.peft import restrict
+from acclimate.tune.schedule import layer_groups, rate_factors, slanted_triangular, split_by_rate, thaw
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term, evaluate_terms
@@ -87,6 +91,7 @@ def fine_tune(
         last = checkpoints.claim(place, about["training"])
         stack.enter_context(untouched_randomness())
         stack.enter_context(quiet())
+        adapters = restrict(base.model, chosen, derive(seed, "companions"))
         reads = Collator(examples, base.reader)
         equip(
             base.model,
@@ -102,9 +107,15 @@ def fine_tune(
             train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
             data_collator=reads,
             callbacks=[_Progress()],
+            layer_decay=chosen.layer_decay,
+            climb=chosen.warmup if chosen.schedule == "slanted-triangular" else None,
         )
+        if chosen.unfreeze:
+            epoch = len(examples) / chosen.batch_size
+            trainer.add_callback(_Thaw(layer_groups(base.model), math.ceil(chosen.unfreeze * epoch)))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         dismiss(trainer.model)
+        adapters.merge()
         adapted = Adapted(trainer.model.eval(), base.reader, about, trainer.history())
         if save and folder is not None:
             adapted.save(folder)
@@ -115,8 +126,18 @@ def fine_tune(
 class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     """Sums the weighted task loss and the objectives, and draws everything from (seed, step)."""
 
-    def __init__(self, terms: Sequence[Term], seed: int, **trainer: Any) -> None:
-        """Take what the loss consists of, and the arguments of ``transformers.Trainer``."""
+    lr_scheduler: Any
+
+    def __init__(
+        self, terms: Sequence[Term], seed: int, *, layer_decay: float = 1.0, climb: float | None = None, **trainer: Any
+    ) -> None:
+        """Take what the loss consists of, and the arguments of ``transformers.Trainer``.
+
+        Args:
+            layer_decay: see :class:`acclimate.tune.schedule.Discriminative`.
+            climb: share of the steps over which a slanted triangle climbs; None where the rate takes another course.
+        """
+        self._layer_decay, self._climb = layer_decay, climb
         super().__init__(**trainer)
         self._terms = tuple(terms)
         self._seed = seed
@@ -129,6 +150,25 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         """The dataset is already in the order of training."""
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """With a learning rate for each layer where they differ."""
+        optimizer = super().create_optimizer(model)
+        if self._layer_decay != 1:
+            factors = rate_factors(layer_groups(self.accelerator.unwrap_model(self.model)), self._layer_decay)
+            groups = split_by_rate(optimizer.param_groups, factors, self.args.learning_rate)
+            optimizer.param_groups.clear()
+            for group in groups:
+                optimizer.add_param_group(group)
+        return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The course of the learning rate."""
+        if self._climb is not None and self.lr_scheduler is None:
+            course = partial(slanted_triangular, steps=num_training_steps, cut=self._climb)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, course)
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """One forward and backward pass; dropout draws from (seed, step), so a resumed run drops what an undisturbed one does."""
@@ -214,6 +254,21 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
         )
 
 
+class _Thaw(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Lets one more layer learn every few steps, see :class:`acclimate.tune.schedule.GradualUnfreezing`."""
+
+    def __init__(self, groups: Sequence[Sequence[torch.nn.Parameter]], every: int) -> None:
+        self._groups, self._every = groups, every
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        thaw(self._groups, state.global_step, self._every)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, state, control, kwargs
+        thaw(self._groups, len(self._groups), 1)
+
+
 class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
     """Moves acclimate's progress bar, one tick a step."""
 
@@ -242,7 +297,9 @@ def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) ->
         learning_rate=settings.lr,
         weight_decay=settings.weight_decay,
         warmup_steps=round(settings.warmup * settings.steps),
-        lr_scheduler_type="linear",
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
+        if settings.schedule != "slanted-triangular"
+        else "linear",
         max_grad_norm=settings.max_grad_norm,
         save_strategy="steps" if keep else "no",
         save_steps=settings.checkpoint_every,
