@@ -18,6 +18,7 @@ from acclimate.errors import InputError, RunError
 from acclimate.features.base import Embed
 from acclimate.tune.examples import Examples
 from acclimate.tune.linear import linear_logits, softmax
+from acclimate.tune.shallow.base import Fitted
 
 #: Stops when no component of the gradient of the mean loss exceeds it. 1e-4, scikit-learn's default, leaves probabilities of lbfgs
 #: that are off by 0.001.
@@ -122,10 +123,10 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True)
 class ProbedTexts:
-    """A fitted probe behind its embedder: texts in, probabilities out."""
+    """A fitted probe, perhaps on adapted vectors, behind its embedder: texts in, probabilities out."""
 
     embed: Embed
-    probe: Probe
+    probe: Fitted
     classes: tuple[str, ...]
 
     @classmethod
