@@ -27,8 +27,8 @@ class Delta:
 
     A second copy of the model is held in memory, and each step runs it once.
 
-    Use when: labels are few and the base model sees the right things already; it holds behaviour where l2-sp holds weights. Avoid
-    when: a second copy does not fit, or source and target look so different that behaviour must change.
+    Use when: labels are few and the base model sees the right things already; it holds behaviour where l2-sp holds weights.
+    Avoid when: a second copy does not fit, or source and target look so different that behaviour must change.
 
     Args:
         attention: false weighs all channels alike.
