@@ -109,6 +109,7 @@ class ArmTuneSpec(Spec):
     """What one arm changes about training."""
 
     objectives: tuple[str | MethodSpec, ...] = ()
+    features: str | MethodSpec | None = Field(default=None, description="adapts the frozen vectors that the probe is fitted on")
     target_weight: float = Field(default=1.0, gt=0, description="weight of a target example against a source example")
 
 
@@ -118,6 +119,7 @@ class ArmSpec(Spec):
     source: Literal["none", "all"] | None = Field(default=None, description="without `select`: none of the source, or all of it")
     select: SelectSpec | None = None
     augment: tuple[MethodSpec, ...] = ()
+    target: bool = Field(default=True, description="whether it learns from the target's labels; false adapts without them")
     tune: ArmTuneSpec = ArmTuneSpec()
 
     @field_validator("augment", mode="before")
@@ -173,6 +175,10 @@ class Recipe(Spec):
         for arm in arms:
             if arm.select is not None and arm.source is not None:
                 raise ValueError("an arm has either `select` or `source`, not both")
+            if not arm.target and arm.select is None and arm.source != "all":
+                raise ValueError("an arm with `target: false` needs `source: all` or `select`: it has no other labels")
+            if not arm.target and arm.augment:
+                raise ValueError("an arm with `target: false` cannot `augment`: that grows the target's labelled examples")
         return arms
 
     def to_yaml(self) -> str:
@@ -356,6 +362,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
+    from acclimate.tune.shallow import METHODS as SHALLOW
 
     for number, arm in enumerate(recipe.arms):
         at: Location = ("arms", number)
@@ -365,9 +372,15 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             extra = None if spec.method in ONLINE else _TIMES
             known = {**EXPANDERS, **ONLINE, "policy": PolicySettings}
             yield from _problems_of(spec, known, "augmenter", (*at, "augment", position), extra)
+        if arm.tune.features is not None:
+            yield from _problems_of(_as_spec(arm.tune.features), SHALLOW, "feature method", (*at, "tune", "features"))
         for position, objective in enumerate(arm.tune.objectives):
-            spec = MethodSpec(method=objective) if isinstance(objective, str) else objective
+            spec = _as_spec(objective)
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
+
+
+def _as_spec(method: str | MethodSpec) -> MethodSpec:
+    return MethodSpec(method=method) if isinstance(method, str) else method
 
 
 def _problems_of(
@@ -419,4 +432,7 @@ _PROVIDED = {
 }
 #: Settings beside a constructor's: new examples for each one and the guards they pass, and the factor before a term of the loss.
 _TIMES = {"times": Annotated[int, Field(ge=1, strict=True)], "guard": Annotated[Any, AfterValidator(_checked_guard)]}
-_WEIGHT = {"weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]}
+_WEIGHT = {
+    "weight": Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)],
+    "schedule": Literal["constant", "ganin", "linear", "falling"],
+}

@@ -153,3 +153,36 @@ def test_rows_that_repeat_a_further_test_are_removed_and_listed(tmp_path: Path, 
     assert [(row["kind"], row["text"]) for row in removed] == [("normalised", "lovely parcel 3")]
     assert removed[0]["twin_place"].endswith("bench.csv")
     assert outcome.sizes["source"] == 15
+
+
+def test_arms_adapt_frozen_vectors_with_and_without_target_labels(recipe: Path, tmp_path: Path) -> None:
+    text = recipe.read_text(encoding="utf-8").replace("confirm: {seeds: 1}", "confirm: {seeds: 0}")
+    start, end = text.index("arms:"), text.index("seeds: 3")
+    arms = [f"  - {{source: all, tune: {{features: {name}}}}}" for name in ("easyadapt", "self-training", "coral")]
+    arms += [f"  - {{source: all, target: false, tune: {{features: {name}}}}}" for name in ("tca", "msda", "self-training")]
+    arms.append("  - {select: {method: knn, budget: 40%}, tune: {features: {method: subspace, dimensions: 8}}}")
+    recipe.write_text("\n".join([text[:start] + "arms:", *arms, text[end:]]), encoding="utf-8")
+    outcome = compare(recipe, tmp_path / "out")
+    named = {result.name: result for result in outcome.results}
+    assert "all source + self-training on features" in named
+    assert "all source + target + self-training on features" in named
+    assert "knn 40% + target + subspace(dimensions=8) on features" in named
+    assert named["all source + tca on features"].comparison is not None
+
+
+@pytest.mark.parametrize(
+    ("arm", "found"),
+    [
+        ("{source: all, tune: {features: tcaa}}", "tca"),
+        ("{source: all, tune: {features: {method: tca, dimension: 3}}}", "dimensions"),
+        ("{target: false, tune: {features: tca}}", "source: all"),
+        ("{source: all, target: false, augment: {method: eda}}", "cannot `augment`"),
+        ("{source: all, tune: {features: tca}}", "confirm"),
+    ],
+)
+def test_arms_that_make_no_sense_are_refused_with_the_way_out(recipe: Path, tmp_path: Path, arm: str, found: str) -> None:
+    text = recipe.read_text(encoding="utf-8")
+    start, end = text.index("arms:"), text.index("seeds: 3")
+    recipe.write_text(f"{text[:start]}arms:\n  - {arm}\n{text[end:]}", encoding="utf-8")
+    with pytest.raises(InputError, match=found):
+        compare(recipe, tmp_path / "out")

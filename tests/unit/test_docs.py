@@ -11,10 +11,10 @@ from acclimate.augment import ONLINE
 from acclimate.augment.guard import METHODS as GUARDS
 from acclimate.gap import METHODS as GAPS
 from acclimate.select import METHODS as SELECTORS
-from acclimate.tune import OBJECTIVES
+from acclimate.tune import OBJECTIVES, WAYS
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": OBJECTIVES, "guard": GUARDS}
+FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": {**OBJECTIVES, **WAYS}, "guard": GUARDS}
 
 
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family, methods in FAMILIES.items() for name in methods])

@@ -47,14 +47,14 @@ def _cards() -> list[dict[str, Any]]:
     from acclimate.augment.guard import METHODS as GUARDS
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
-    from acclimate.tune import OBJECTIVES
+    from acclimate.tune import OBJECTIVES, WAYS
 
     families: dict[str, dict[str, Any]] = {
         "gap": GAPS,
         "select": SELECTORS,
         "augment": {**EXPANDERS, **ONLINE},
         "guard": GUARDS,
-        "tune": {name: method for name, method in OBJECTIVES.items() if name not in ONLINE},
+        "tune": {name: method for name, method in {**OBJECTIVES, **WAYS}.items() if name not in ONLINE},
     }
     return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
 

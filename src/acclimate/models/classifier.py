@@ -86,7 +86,12 @@ class TextClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers shi
     @property
     def depth(self) -> int:
         """Number of the encoder's layers."""
-        return len(find_layers(self.encoder))
+        return len(self.layers)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The hidden layers, first to last."""
+        return find_layers(self.encoder)
 
     def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """``input_ids`` ``(b, t)`` to their embeddings ``(b, t, d)``, before positions are added."""

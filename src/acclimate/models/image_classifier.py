@@ -109,7 +109,12 @@ class ImageClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers sh
     @property
     def depth(self) -> int:
         """Number of the backbone's layers, or stages."""
-        return len(find_layers(self.backbone))
+        return len(self.layers)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The hidden layers, first to last."""
+        return find_layers(self.backbone)
 
     def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The pixels, between 0 and 1: ``(b, 3, h, w)``."""

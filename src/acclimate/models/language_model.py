@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
@@ -60,7 +60,12 @@ class LanguageModel(PreTrainedModel):  # type: ignore[misc]  # transformers ship
     @property
     def depth(self) -> int:
         """Number of the decoder's layers."""
-        return len(find_layers(self.inner.base_model))
+        return len(self.layers)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The hidden layers, first to last."""
+        return find_layers(self.inner.base_model)
 
     def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """``input_ids`` ``(b, t)`` to their embeddings ``(b, t, d)``."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
 from acclimate.errors import InputError
 from acclimate.models.mixture import Mixture
+from acclimate.models.pooling import mean_pool
+
+#: What left each layer: ``(b, t, d)``, or of convolutions ``(b, d, h, w)``.
+Recorded: TypeAlias = list[Tensor]
 
 
 def find_layers(backbone: nn.Module) -> list[nn.Module]:
@@ -91,3 +95,26 @@ def _entering(layer: nn.Module, mixture: Mixture, blend: Callable[[Tensor], Tens
         return (*changed, *args[len(names) :]), {name: change(name, value) for name, value in kwargs.items()}
 
     return hook
+
+
+@contextlib.contextmanager
+def recording(layers: Sequence[nn.Module]) -> Iterator[Recorded]:
+    """Gives a list into which a forward pass inside puts what leaves each layer; with no layers the pass is untouched."""
+    found: Recorded = []
+
+    def listen(_module: nn.Module, _args: Any, output: Any) -> None:
+        found.append(output[0] if isinstance(output, tuple) else output)
+
+    handles = [layer.register_forward_hook(listen) for layer in layers]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def over_places(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean over real tokens ``(b, t, d)``, or over places ``(b, d, h, w)``, of what left a layer: ``(b, d)``."""
+    if hidden.ndim == 4:
+        return hidden.mean((2, 3))
+    return hidden.mean(1) if mask is None or mask.shape != hidden.shape[:2] else mean_pool(hidden, mask)

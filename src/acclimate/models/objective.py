@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from acclimate.errors import RunError
+from acclimate.models.layers import Recorded, recording
 from acclimate.models.mixture import Mixture
 from acclimate.models.passes import Dropout, carry, trainable
 
@@ -35,6 +37,7 @@ class Batch:
         generator: the step's own random generator, on the CPU; seeded from (seed, step), so a resumed run draws the same.
         step: optimiser steps done so far.
         unlabelled: inputs of target examples without labels, as ``inputs``; None unless an objective asks for them.
+        steps: optimiser steps of the whole training.
     """
 
     inputs: Mapping[str, Tensor]
@@ -44,6 +47,12 @@ class Batch:
     generator: torch.Generator
     step: int
     unlabelled: Mapping[str, Tensor] | None = None
+    steps: int = 1
+
+    @property
+    def progress(self) -> float:
+        """The share of training that is done, 0 to 1: what schedules are functions of."""
+        return min(self.step / max(self.steps, 1), 1.0)
 
     @property
     def scored(self) -> Tensor:
@@ -65,6 +74,11 @@ class Model(Protocol):
     @property
     def depth(self) -> int:
         """Number of hidden layers in which examples can be mixed."""
+        ...
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The hidden layers, first to last."""
         ...
 
     def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -100,6 +114,7 @@ class Outputs:
         self._watched = bool(objectives)
         self._counts_task = not any(objective.replaces_task for objective in objectives)
         self._shared = len(objectives) > 1
+        self._records = any(isinstance(one, ReadsLayers) and one.reads_layers for one in objectives)
         # The only one that looks wants the gradient: the way back is gone once, for inputs and parameters together.
         self._carries = self._counts_task and not self._shared and any(one.needs_input_gradient for one in objectives)
 
@@ -121,9 +136,37 @@ class Outputs:
     @cached_property
     def logits(self) -> Tensor:
         """``(b, c)`` or ``(b, t, c)``"""
-        representation, dropout, position = self._pass
+        representation, dropout, position, _ = self._pass
         with dropout.again(position) if self._watched else contextlib.nullcontext():
             return self._model.classify(representation)
+
+    @property
+    def hidden(self) -> Recorded:
+        """What left each hidden layer on the plain pass; empty unless an objective is a :class:`ReadsLayers`."""
+        return self._pass[3]
+
+    @cached_property
+    def unlabelled(self) -> Tensor:
+        """Representations of the unlabelled batch ``(u, d)``, made once for all objectives.
+
+        Raises:
+            RunError: the batch brings none.
+        """
+        if self._batch.unlabelled is None:
+            raise RunError("An objective was handed no unlabelled batch", expected="Batch.unlabelled, as needs_unlabelled asks")
+        with recording(self._model.layers if self._records else []) as self._unlabelled_hidden:
+            return self._model.represent(self._batch.unlabelled)
+
+    @property
+    def unlabelled_hidden(self) -> Recorded:
+        """As :attr:`hidden`, of the unlabelled batch."""
+        assert self.unlabelled is not None
+        return self._unlabelled_hidden
+
+    @cached_property
+    def unlabelled_logits(self) -> Tensor:
+        """Logits of the unlabelled batch ``(u, c)``."""
+        return self._model.classify(self.unlabelled)
 
     @property
     def task_loss(self) -> Tensor:
@@ -144,12 +187,13 @@ class Outputs:
         return gradient
 
     @cached_property
-    def _pass(self) -> tuple[Tensor, Dropout, int]:
-        """The representation, what is dropped, and how much of that was dropped before the head."""
+    def _pass(self) -> tuple[Tensor, Dropout, int, Recorded]:
+        """The representation, what is dropped, how much of that was dropped before the head, and what left the layers."""
         dropout = Dropout(self._entry.device)
-        with dropout.again() if self._watched else contextlib.nullcontext():
+        layers = self._model.layers if self._records else []
+        with dropout.again() if self._watched else contextlib.nullcontext(), recording(layers) as hidden:
             representation = self._model.represent(self._batch.inputs, embedded=self._entry)
-        return representation, dropout, dropout.position
+        return representation, dropout, dropout.position, hidden
 
     @cached_property
     def _entry(self) -> Tensor:
@@ -191,6 +235,34 @@ class Objective(Protocol):
 
     def __call__(self, model: Model, batch: Batch, outputs: Outputs, /) -> Tensor:
         """The scalar term, averaged over the batch."""
+        ...
+
+
+@runtime_checkable
+class ReadsLayers(Protocol):
+    """An :class:`Objective` that looks at :attr:`Outputs.hidden`; where none does, nothing is recorded."""
+
+    @property
+    def reads_layers(self) -> bool: ...
+
+
+#: Gives the labelled training examples in batches, each once and always in the same order.
+Batches = Callable[[], Iterator[Batch]]
+
+
+@runtime_checkable
+class Equipped(Protocol):
+    """An :class:`Objective` with a network of its own: a domain classifier, a second head, a frozen copy of where training began.
+
+    Before the first step :func:`acclimate.models.companions.equip` asks each one for its companion and hangs it on the model, so
+    that it moves to the device, is trained by the same optimiser, seen by wrappers such as DDP, and written into checkpoints with
+    the model. It is taken off before the model is handed out. While training, an objective finds its own by
+    :func:`acclimate.models.companions.companion_of`. What must not be trained has ``requires_grad`` off; checkpoints leave it out
+    and a resumed training makes it again, so it may depend on the base model, the examples and the seed alone.
+    """
+
+    def companion(self, model: Model, batches: Batches, /) -> nn.Module:
+        """The network, fresh; torch's generator is seeded, so plain initialisation repeats itself."""
         ...
 
 

@@ -63,11 +63,12 @@ class Arm:
 
     Attributes:
         source: which source data it learns from: none, all, or what ``select`` keeps of it.
-        target: whether it learns from the target's labels (only the source-only control does not).
+        target: whether it learns from the target's labels; an arm that does not adapts without supervision.
         select, budget, pick: the selector, how much of the source it keeps, and how rows are taken; only where ``source`` is
             ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
         objectives: further terms of the loss, by name with their settings.
+        features: adapts the frozen vectors on which the probe is fitted (``acclimate.tune.shallow``); None leaves them.
         target_weight: how much a target example weighs against a source example.
         control: the control's name, empty for an arm of the user's.
     """
@@ -79,6 +80,7 @@ class Arm:
     pick: Pick = dataclasses.field(default_factory=Pick)
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
+    features: Method | None = None
     target_weight: float = 1.0
     control: str = ""
 
@@ -100,6 +102,7 @@ class Arm:
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
         parts += [str(method) for method in (*self.augment, *self.objectives)]
+        parts += [f"{self.features} on features"] if self.features else []
         return " + ".join(parts)
 
 

@@ -87,7 +87,7 @@ class Workshop:
             source=source,
             target=view.labelled if arm.target else None,
             augmented=augmented,
-            unlabelled=view.unlabelled,
+            unlabelled=view.unlabelled if arm.target else view.inputs,
             selection=chosen,
             seconds={"select": select_seconds, "augment": sum(seconds for _, seconds in grown)},
             growth=tuple(sifted for sifted, _ in grown),

@@ -61,7 +61,17 @@ class Plan:
         twins = [name for name, count in Counter(arm.name for arm in self.all_arms).items() if count > 1]
         if twins:
             raise InputError(f"Two arms are called '{twins[0]}'", expected="arms that differ", fix="remove one of them")
+        self._check_features()
         self._check_folds()
+
+    def _check_features(self) -> None:
+        adapted = [arm.name for arm in self.arms if arm.features]
+        if adapted and self.confirm_seeds:
+            raise InputError(
+                f"The arm '{adapted[0]}' adapts frozen vectors, which fine-tuning does not have",
+                expected="no fine-tuning beside such arms",
+                fix="set `confirm: {seeds: 0}`, or compare fine-tuned arms in a recipe of their own",
+            )
 
     def _check_folds(self) -> None:
         if self.target.validation is not None:

@@ -32,6 +32,8 @@ from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
+from acclimate.tune.shallow import METHODS as SHALLOW
+from acclimate.tune.shallow.base import Given
 from acclimate.tune.terms import build_terms
 from acclimate.tune.trainer import fine_tune
 
@@ -139,7 +141,8 @@ class Bench:
 
     def _probe(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
         """A probe on frozen features, fitted once for equal examples: no fold takes any from the source-only control."""
-        key = content_hash("probe", str(arm), seed, material.fingerprint())
+        others = material.unlabelled.fingerprint if arm.features else ""
+        key = content_hash("probe", str(arm), seed, material.fingerprint(), others)
         return self.workshop.once(key, lambda: self._fit(arm, material, seed))[0]
 
     def _fit(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
@@ -153,7 +156,13 @@ class Bench:
             if method.name in ON_FEATURES:
                 mixer = build(ONLINE, "augmenter", method.name, dict(method.settings))
                 features, labels, weights = mix_rows(features, labels, weights, mixer.alpha, generator)
-        return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
+        if arm.features is None:
+            return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
+        others = unit_rows(self.embed(examples.unlabelled)) if len(examples.unlabelled) else np.zeros((0, features.shape[1]))
+        # A mixed row counts as of the domain of its first half.
+        given = Given(features, labels, weights, examples.from_target, others, len(classes), seed)
+        adapts = build(SHALLOW, "feature method", arm.features.name, dict(arm.features.settings))
+        return ProbedTexts(self.embed, adapts.fit(given), tuple(classes))
 
     def _fine_tuned(self, arm: Arm, material: Material, seed: int) -> Adapted:
         if self._checkpoints is None:

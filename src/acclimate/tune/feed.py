@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from acclimate.models.objective import Batch
 from acclimate.tune.examples import Content, Examples
 from acclimate.tune.order import batch_order
 from acclimate.tune.readers import Reader
@@ -18,6 +19,8 @@ from acclimate.tune.settings import TuneSettings
 
 #: Prefix of the keys that hold the unlabelled batch beside the labelled one.
 UNLABELLED = "unlabelled_"
+#: Of the examples that companions of objectives are made from: as many as tell covariances and class shares well enough.
+GLANCE = 1_024
 
 
 class Draws(Dataset[tuple[int, int]]):
@@ -60,6 +63,21 @@ class Collator:
             read = self._read(others)
             batch |= {UNLABELLED + name: values for name, values in read.items() if name != "labels"}
         return batch
+
+
+def as_batch(inputs: Mapping[str, Tensor], generator: torch.Generator, step: int = 0, steps: int = 1) -> Batch:
+    """What :class:`Collator` gives, as objectives read it."""
+    own = {name: values for name, values in inputs.items() if not name.startswith(UNLABELLED)}
+    others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
+    labels, weights, from_target = (own.pop(name) for name in ("labels", "weights", "from_target"))
+    return Batch(own, labels, weights, from_target, generator, step, others or None, steps)
+
+
+def labelled_batches(collate: Collator, count: int, size: int = 32) -> Iterator[Batch]:
+    """The labelled examples in batches; of more than :data:`GLANCE` that many, evenly spread."""
+    rows = np.unique(np.linspace(0, count - 1, min(count, GLANCE)).astype(int)).tolist()
+    for start in range(0, len(rows), size):
+        yield as_batch(collate([(row, -1) for row in rows[start : start + size]]), torch.Generator().manual_seed(0))
 
 
 def _sizes(contents: Sequence[Content]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from acclimate.errors import InputError, RunError
 from acclimate.features.base import Embed
 from acclimate.tune.examples import Examples
 from acclimate.tune.linear import linear_logits, softmax
+from acclimate.tune.shallow.base import Fitted
 
 if TYPE_CHECKING:  # loaded when first fitted
     from sklearn.linear_model import LogisticRegression
@@ -126,10 +127,10 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True)
 class ProbedTexts:
-    """A fitted probe behind its embedder: texts in, probabilities out."""
+    """A fitted probe, perhaps on adapted vectors, behind its embedder: texts in, probabilities out."""
 
     embed: Embed
-    probe: Probe
+    probe: Fitted
     classes: tuple[str, ...]
 
     @classmethod

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from acclimate.errors import InputError, unknown_name
+from acclimate.tune.peft import PARAMETERS
+from acclimate.tune.schedule import COURSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,11 @@ class TuneSettings:
         max_length: tokens kept of a text; MiniLM was trained on at most 256. Batches are padded to their own longest text only.
         group_by_length: build batches of texts of similar length.
         checkpoint_every: steps between checkpoints where a folder is given; a kill loses at most that much work.
+        schedule: how the rate goes on after its climb, one of :data:`acclimate.tune.schedule.COURSES`.
+        layer_decay: every layer learns this many times slower than the one above it; 2.6 is ULMFiT's, 1 lets all learn alike.
+        unfreeze: epochs after which one more layer joins the training, from the top; 0 trains all from the start, 1 is ULMFiT's.
+        parameters: what is trained, one of :data:`acclimate.tune.peft.PARAMETERS`.
+        rank: of the matrices of LoRA and its kin. 8, within Hu 2022's 1 to 64 (section 7.2: 4 to 8 suffice).
     """
 
     lr: float = 1e-4
@@ -40,6 +47,11 @@ class TuneSettings:
     max_length: int = 256
     group_by_length: bool = True
     checkpoint_every: int = 50
+    schedule: str = "linear"
+    layer_decay: float = 1.0
+    unfreeze: float = 0.0
+    parameters: str = "full"
+    rank: int = 8
 
     def __post_init__(self) -> None:
         """Raises InputError: a value outside its range."""
@@ -51,6 +63,13 @@ class TuneSettings:
         _check("weight_decay", self.weight_decay, low=0)
         _check("max_grad_norm", self.max_grad_norm, low=0, open_low=True)
         _check("dropout", self.dropout, low=0, high=0.9)
+        _check("rank", self.rank, whole=True, low=1)
+        _check("layer_decay", self.layer_decay, low=1)
+        _check("unfreeze", self.unfreeze, low=0)
+        if self.schedule not in COURSES:
+            raise unknown_name("schedule", self.schedule, COURSES)
+        if self.parameters not in PARAMETERS:
+            raise unknown_name("choice of parameters", self.parameters, PARAMETERS)
         if not isinstance(self.group_by_length, bool):
             raise InputError(f"The tune setting group_by_length is {self.group_by_length!r}", expected="true or false")
 

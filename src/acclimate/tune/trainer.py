@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError, RunError, unknown_name
+from acclimate.models.companions import COMPANIONS, dismiss, equip
 from acclimate.models.device import pick_device
 from acclimate.models.loading import quiet
 from acclimate.models.objective import Batch, Model
@@ -27,7 +30,9 @@ from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, load_base
 from acclimate.tune.examples import Content, Examples
-from acclimate.tune.feed import UNLABELLED, Collator, Draws
+from acclimate.tune.feed import Collator, Draws, as_batch, labelled_batches
+from acclimate.tune.peft import restrict
+from acclimate.tune.schedule import layer_groups, rate_factors, slanted_triangular, split_by_rate, thaw
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term, evaluate_terms
@@ -73,7 +78,9 @@ def fine_tune(
         "base": model_name,
         "base_fingerprint": base.fingerprint,
         "settings": dataclasses.asdict(chosen),
-        "objectives": [{"method": term.name, "weight": term.weight, **term.settings} for term in objectives],
+        "objectives": [
+            {"method": term.name, "weight": term.weight, "schedule": term.schedule, **term.settings} for term in objectives
+        ],
         "seed": seed,
     }
     about["training"] = _key(about, examples, classes)
@@ -84,16 +91,31 @@ def fine_tune(
         last = checkpoints.claim(place, about["training"])
         stack.enter_context(untouched_randomness())
         stack.enter_context(quiet())
+        adapters = restrict(base.model, chosen, derive(seed, "companions"))
+        reads = Collator(examples, base.reader)
+        equip(
+            base.model,
+            [term.objective for term in objectives],
+            lambda: labelled_batches(reads, len(examples)),
+            derive(seed, "companions"),
+        )
         trainer = TermTrainer(
             objectives,
             seed,
             model=base.model,
             args=_arguments(chosen, place, seed, keep=folder is not None),
             train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
-            data_collator=Collator(examples, base.reader),
+            data_collator=reads,
             callbacks=[_Progress()],
+            layer_decay=chosen.layer_decay,
+            climb=chosen.warmup if chosen.schedule == "slanted-triangular" else None,
         )
+        if chosen.unfreeze:
+            epoch = len(examples) / chosen.batch_size
+            trainer.add_callback(_Thaw(layer_groups(base.model), math.ceil(chosen.unfreeze * epoch)))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
+        dismiss(trainer.model)
+        adapters.merge()
         adapted = Adapted(trainer.model.eval(), base.reader, about, trainer.history())
         if save and folder is not None:
             adapted.save(folder)
@@ -104,18 +126,49 @@ def fine_tune(
 class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     """Sums the weighted task loss and the objectives, and draws everything from (seed, step)."""
 
-    def __init__(self, terms: Sequence[Term], seed: int, **trainer: Any) -> None:
-        """Take what the loss consists of, and the arguments of ``transformers.Trainer``."""
+    lr_scheduler: Any
+
+    def __init__(
+        self, terms: Sequence[Term], seed: int, *, layer_decay: float = 1.0, climb: float | None = None, **trainer: Any
+    ) -> None:
+        """Take what the loss consists of, and the arguments of ``transformers.Trainer``.
+
+        Args:
+            layer_decay: see :class:`acclimate.tune.schedule.Discriminative`.
+            climb: share of the steps over which a slanted triangle climbs; None where the rate takes another course.
+        """
+        self._layer_decay, self._climb = layer_decay, climb
         super().__init__(**trainer)
         self._terms = tuple(terms)
         self._seed = seed
         self._sums: dict[str, Tensor] = {}
+        self._weights: dict[str, float] = {}
+        self._moving = {term.name for term in terms if term.schedule != "constant"}
         self._summed = 0
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         """The dataset is already in the order of training."""
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """With a learning rate for each layer where they differ."""
+        optimizer = super().create_optimizer(model)
+        if self._layer_decay != 1:
+            factors = rate_factors(layer_groups(self.accelerator.unwrap_model(self.model)), self._layer_decay)
+            groups = split_by_rate(optimizer.param_groups, factors, self.args.learning_rate)
+            optimizer.param_groups.clear()
+            for group in groups:
+                optimizer.add_param_group(group)
+        return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The course of the learning rate."""
+        if self._climb is not None and self.lr_scheduler is None:
+            course = partial(slanted_triangular, steps=num_training_steps, cut=self._climb)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, course)
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """One forward and backward pass; dropout draws from (seed, step), so a resumed run drops what an undisturbed one does."""
@@ -144,7 +197,8 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
 
     def _sum_terms(self, model: Model, batch: Batch) -> Tensor:
         values = evaluate_terms(self._terms, model, batch)
-        for name, _, value in values:
+        for name, weight, value in values:
+            self._weights[name] = weight
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
         self._summed += 1
         return torch.stack([weight * value for _, weight, value in values]).sum()
@@ -152,17 +206,15 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
     def _batch(self, inputs: Mapping[str, Tensor]) -> Batch:
         step = self.state.global_step
         generator = torch.Generator().manual_seed(derive(self._seed, "objectives", step, self.args.process_index))
-        own = {name: values for name, values in inputs.items() if not name.startswith(UNLABELLED)}
-        others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
-        labels, weights, from_target = (own.pop(name) for name in ("labels", "weights", "from_target"))
-        return Batch(own, labels, weights, from_target, generator, step, others or None)
+        return as_batch(inputs, generator, step, self.args.max_steps)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of every term since the last log."""
+        """Add the mean of every term since the last log, and the present weight of those whose weight moves."""
         if self._summed:
             means = {f"term/{name}": total.item() / self._summed for name, total in self._sums.items()}
+            weights = {f"weight/{name}": weight for name, weight in self._weights.items() if name in self._moving}
             self._sums, self._summed = {}, 0
-            logs = {**logs, **means}
+            logs = {**logs, **means, **weights}
         super().log(logs, start_time)
 
     def history(self) -> list[dict[str, float]]:
@@ -188,10 +240,33 @@ class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
             checkpoints.publish(Path(self.args.output_dir), self.state.global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """The model as safetensors, without the pickled arguments that transformers would add."""
+        """The model as safetensors, without the pickled arguments that transformers would add.
+
+        Companions of objectives lie in the same file; what of them is frozen is made again on resuming.
+        """
+        model = self.accelerator.unwrap_model(self.model)
+        frozen = {name for name, value in model.named_parameters() if not value.requires_grad and name.startswith(COMPANIONS)}
+        if frozen:
+            whole = model.state_dict() if state_dict is None else state_dict
+            state_dict = {name: value for name, value in whole.items() if name not in frozen}
         self.accelerator.unwrap_model(self.model).save_pretrained(
             output_dir or self.args.output_dir, state_dict=state_dict, is_main_process=self.args.should_save
         )
+
+
+class _Thaw(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Lets one more layer learn every few steps, see :class:`acclimate.tune.schedule.GradualUnfreezing`."""
+
+    def __init__(self, groups: Sequence[Sequence[torch.nn.Parameter]], every: int) -> None:
+        self._groups, self._every = groups, every
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        thaw(self._groups, state.global_step, self._every)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, state, control, kwargs
+        thaw(self._groups, len(self._groups), 1)
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
@@ -222,7 +297,9 @@ def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) ->
         learning_rate=settings.lr,
         weight_decay=settings.weight_decay,
         warmup_steps=round(settings.warmup * settings.steps),
-        lr_scheduler_type="linear",
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
+        if settings.schedule != "slanted-triangular"
+        else "linear",
         max_grad_norm=settings.max_grad_norm,
         save_strategy="steps" if keep else "no",
         save_steps=settings.checkpoint_every,

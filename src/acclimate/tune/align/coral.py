@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from acclimate.errors import RunError
+from acclimate.tune.align.sides import nothing, sides
 
 if TYPE_CHECKING:  # recipes and listings read the names and settings of objectives without loading torch
     from torch import Tensor
@@ -37,14 +37,8 @@ class Coral:
 
     def __call__(self, model: Model, batch: Batch, outputs: Outputs) -> Tensor:
         """The distance for one batch; 0 where one side is a single example, which has no covariance."""
+        del model
         from acclimate.features.kernels import coral_distance
 
-        if batch.unlabelled is None:
-            raise RunError("coral was handed no unlabelled batch", expected="Batch.unlabelled, as needs_unlabelled asks")
-        labelled = outputs.representation
-        is_source = ~batch.from_target
-        source = labelled[is_source] if is_source.sum() >= 2 else labelled
-        target = model.represent(batch.unlabelled)
-        if len(source) < 2 or len(target) < 2:
-            return labelled.sum() * 0
-        return coral_distance(source, target)
+        source, target, _ = sides(batch, outputs)
+        return coral_distance(source, target) if min(len(source), len(target)) >= 2 else nothing(outputs)
