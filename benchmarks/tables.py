@@ -390,14 +390,15 @@ def _scale(result: Mapping[str, Any]) -> str:
     parts = result["parts"]
     text = [
         "## Selection from large pools (`make bench-scale`)\n\n"
-        "Whole commands (`acclimate select POOL TARGET --method dsir --out FOLDER`), from starting Python to the written parts, one "
-        f"thread; documents of about 1 kB, {result['take']:,} are kept. Each part was measured apart; its load is given."
+        "Whole commands (`acclimate select POOL TARGET --method dsir --out FOLDER`), from starting Python to the written parts, "
+        f"one thread; documents of about 1 kB, {result['take']:,} are kept. Each part was measured apart; its load is given."
     ]
     if "versus" in parts:
         v = parts["versus"]
         rows = [
             ("PyPI data-selection 1.0.3, fit, weights, resample", f"{v['reference']['cpu']:.1f}", "1", "", ""),
-            ("acclimate, 10,000 buckets", f"{v['10k']['cpu']:.1f}", f"{v['ratio']['10k']:.0f}", "150", f"{v['10k']['first_mb']:.0f}"),
+            ("acclimate, 10,000 buckets", f"{v['10k']['cpu']:.1f}", f"{v['ratio']['10k']:.0f}", "150",
+             f"{v['10k']['first_mb']:.0f}"),
             ("acclimate, the default 2²²", f"{v['default']['cpu']:.1f}", f"{v['ratio']['default']:.0f}", "100",
              f"{v['default']['first_mb']:.0f}"),
         ]  # fmt: skip
@@ -426,8 +427,8 @@ def _scale(result: Mapping[str, Any]) -> str:
         r = parts["ray"]
         text.append(
             f"\n\n**Ray**, two workers: {r['ray']['cpu']:.1f} CPU s against {r['local']['cpu']:.1f} of the local engine, "
-            f"{r['ratio']:.2f} times; {r['ratio_without_start']:.2f} times without starting the cluster ({r['start']:.1f} CPU s; asked: "
-            f"1.3; load {r['load']}). The parts are the same bytes."
+            f"{r['ratio']:.2f} times; {r['ratio_without_start']:.2f} times without starting the cluster ({r['start']:.1f} CPU s; "
+            f"asked: 1.3; load {r['load']}). The parts are the same bytes."
         )
     if "embeddings" in parts:
         e = parts["embeddings"]
