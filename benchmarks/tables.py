@@ -433,8 +433,8 @@ def _scale(result: Mapping[str, Any]) -> str:
     if "embeddings" in parts:
         e = parts["embeddings"]
         text.append(
-            f"\n\n**Beside an encoder**: `centroid` on {e['documents']:,} documents takes {e['ratio']:.3f} times what the encoder's "
-            f"own passes take (asked: 1.05; load {e['load']})."
+            f"\n\n**Beside an encoder**: `centroid` on {e['documents']:,} documents takes {e['ratio']:.3f} times what the "
+            f"encoder's own passes take (asked: 1.05; load {e['load']})."
         )
     if "estimate" in parts:
         rows = [
