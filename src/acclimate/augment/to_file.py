@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings_of
-from acclimate.augment.guard.run import Sieve, Sifted
+from acclimate.augment.guard.run import Sieve, Sifted, refusals
 from acclimate.augment.run import check_modality, expander, times_of
 from acclimate.data.domain import Domain
 from acclimate.data.write import check_pictures, writing
@@ -39,7 +39,7 @@ class Grown:
         made: new examples.
         kept: chunks of ``chunks`` that an earlier start had finished.
         samples: (parent id, new content) of a few.
-        notes: what a user should know, counts added up over chunks.
+        notes: what a user should know, and what guards refused; counts added up over chunks.
         refused: new examples that guards refused, by the name of the guard.
         removed: those examples, and why.
     """
@@ -47,7 +47,7 @@ class Grown:
     made: int
     chunks: int
     kept: int
-    samples: list[tuple[str, str]]
+    samples: list[tuple[str, str | bytes]]
     notes: tuple[str, ...]
     refused: Mapping[str, int]
     removed: pa.Table
@@ -65,20 +65,19 @@ def augment_to_file(
     predict: Predict | None = None,
     sieve: Sieve | None = None,
     off: Sequence[str] = (),
-    guarded: str = "",
+    models: Sequence[str] = (),
     **settings: Any,
 ) -> Grown:
     """Write new examples of ``parents`` into ``out``; see :func:`acclimate.augment.run.augment`.
 
     Memory holds the parents and what one chunk of them becomes. Chunks lie in ``.NAME.parts`` beside the file, each under a name
-    made from its parents' content, the method, its settings, ``times`` and ``seed``; they go when the file is whole. A method that
-    has to see all parents at once (``balance``, ``error-driven``) is one chunk.
+    made from its parents' content, the method, its settings, ``times`` and ``seed``, and from what guards compare with; they go
+    when the file is whole. A method that has to see all parents at once (``balance``, ``error-driven``) is one chunk.
 
     Args:
-        sieve: the guards that new examples pass; none are asked without it. What repeats an example of a chunk that an earlier
-            start had finished is not noticed.
+        sieve: the guards that new examples pass; none are asked without it.
         off: guards that were switched off, which is told.
-        guarded: how the guards were asked for; a part of the names of chunks.
+        models: names the models behind ``predict`` and the guards' teacher; a part of the names of chunks.
 
     Raises:
         InputError: what :func:`acclimate.augment.run.augment` raises; pictures and a format that cannot hold them.
@@ -88,6 +87,7 @@ def augment_to_file(
     check_modality(augmenter, parents)
     check_pictures(out, parents.table.schema)
     many = times_of(augmenter, times)
+    guarded = ["" if sieve is None else sieve.fingerprint, list(off), list(models)]
     folder = out.parent / f".{out.name}.parts"
     with _alone(folder, out):
         files, kept = [], 0
@@ -95,11 +95,14 @@ def augment_to_file(
             file = folder / f"{_key(chunk, augmenter, many, seed, guarded)}.parquet"
             if file.is_file():
                 kept += 1
+                if sieve is not None:
+                    sieve.remember(Domain(parents.name, pq.read_table(file)))
             else:
                 made = augmenter.expand(chunk, many, seed, workers)
-                _keep(Sifted.untouched(made, off) if sieve is None or not len(made) else sieve.sift(made), file)
+                sifted = Sifted.untouched(made, off) if sieve is None or not len(made) else sieve.sift(made)
+                _keep(sifted, file, augmenter.method)
             files.append(file)
-        grown = _join(files, out, kept)
+        grown = _join(files, out, kept, augmenter.method)
         shutil.rmtree(folder)
     return grown
 
@@ -111,7 +114,7 @@ def _chunks(parents: Domain, augmenter: Augmenter) -> Iterator[Domain]:
         yield Domain(parents.name, parents.table.slice(start, size))
 
 
-def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int, guarded: str) -> str:
+def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int, guarded: Sequence[Any]) -> str:
     """Made from all that decides what a chunk becomes, and from the columns that are handed on."""
     sink = pa.BufferOutputStream()
     table = chunk.table.combine_chunks()
@@ -122,8 +125,10 @@ def _key(chunk: Domain, augmenter: Augmenter, times: int, seed: int, guarded: st
     return content_hash(version, augmenter.method, settings_of(augmenter), handed, times, seed, guarded, bytes(sink.getvalue()))
 
 
-def _keep(sifted: Sifted, file: Path) -> None:
-    notes = [[note.template, list(note.numbers)] if isinstance(note, Count) else note for note in sifted.kept.notes]
+def _keep(sifted: Sifted, file: Path, method: str) -> None:
+    said = refusals(method, sifted.made, sifted.counts)  # told of all chunks together when they are joined
+    own = [note for note in sifted.kept.notes if note not in said]
+    notes = [[note.template, list(note.numbers)] if isinstance(note, Count) else note for note in own]
     write_parquet(_refused(file), sifted.removed)
     told = {_NOTES: orjson.dumps(notes), _COUNTS: orjson.dumps(dict(sifted.counts))}
     write_parquet(file, sifted.kept.table.replace_schema_metadata(told))
@@ -134,7 +139,7 @@ def _refused(file: Path) -> Path:
     return file.with_suffix(".refused")
 
 
-def _join(files: list[Path], out: Path, kept: int) -> Grown:
+def _join(files: list[Path], out: Path, kept: int, method: str) -> Grown:
     """The chunks one after another in the finished file, and what they told."""
     schemas = [pq.read_schema(file) for file in files]
     notes = [
@@ -144,7 +149,7 @@ def _join(files: list[Path], out: Path, kept: int) -> Grown:
     ]
     schema = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
     made = 0
-    samples: list[tuple[str, str]] = []
+    samples: list[tuple[str, str | bytes]] = []
     with writing(out, schema) as put:
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(_ROWS):
@@ -156,7 +161,8 @@ def _join(files: list[Path], out: Path, kept: int) -> Grown:
     for schema in schemas:
         refused.update(orjson.loads(schema.metadata[_COUNTS]))
     removed = pa.concat_tables([pq.read_table(_refused(file)) for file in files], promote_options="permissive")
-    return Grown(made, len(files), kept, samples, tuple(Count.total(notes)), dict(refused), removed)
+    told = (*Count.total(notes), *refusals(method, made + removed.num_rows, refused))
+    return Grown(made, len(files), kept, samples, told, dict(refused), removed)
 
 
 def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -168,14 +174,15 @@ def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _samples(table: pa.Table, count: int) -> list[tuple[str, str]]:
+def _samples(table: pa.Table, count: int) -> list[tuple[str, str | bytes]]:
     """(parent id, new content) of one child of each of the first parents."""
-    if "text" not in table.column_names or count < 1:
+    content = next((name for name in ("text", "image") if name in table.column_names), None)
+    if content is None or count < 1:
         return []
-    first: dict[str, str] = {}
-    for row in table.slice(0, 256).select(["origin", "text"]).to_pylist():
+    first: dict[str, str | bytes] = {}
+    for row in table.slice(0, 256).select(["origin", content]).to_pylist():
         if len(first) < count:
-            first.setdefault(orjson.loads(row["origin"])["parents"][0], row["text"])
+            first.setdefault(orjson.loads(row["origin"])["parents"][0], row[content])
     return list(first.items())
 
 

@@ -6,13 +6,16 @@ import functools
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.augment.expand.balance import copies_needed
 from acclimate.augment.run import augment as guarded
-from acclimate.data.domain import Domain, from_columns
+from acclimate.data.domain import Domain, from_columns, from_images
+from acclimate.data.images import encoded
+from acclimate.errors import InputError
 
 #: What methods make, before any guard.
 augment = functools.partial(guarded, guard="none")
@@ -46,6 +49,19 @@ def test_any_expander_balances(settings: dict[str, object]) -> None:
     assert set(origin["settings"]["settings"]) > {"alpha", "keep"}
     assert len(set(grown.ids)) == len(grown)
     assert all(name.split("~")[1] == "balance" for name in grown.ids)
+
+
+def test_pictures_are_balanced_in_the_style_that_is_handed_on() -> None:
+    rng = np.random.default_rng(0)
+    cats, others = ([encoded(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)) for _ in range(5)] for _ in range(2))
+    parents, style = from_images("p", cats, ["cat"] * 4 + ["dog"]), from_images("s", others)
+    grown = augment(parents, method="balance", by="fourier", style=style)
+    assert Counter([*parents.labels, *grown.labels]) == {"cat": 4, "dog": 4}
+    origins = [json.loads(origin) for origin in grown.table.column("origin").to_pylist()]
+    assert all(origin["parents"][0] == "p:4" and origin["parents"][1] in style.ids for origin in origins)
+    assert all(origin["settings"].keys() == {"by", "settings"} for origin in origins)
+    with pytest.raises(InputError, match="'eda' does not read"):
+        augment(parents, method="balance")
 
 
 def test_a_text_is_the_one_that_the_expander_makes_of_that_parent() -> None:

@@ -17,7 +17,10 @@ import pyarrow as pa
 import pytest
 
 from acclimate.augment import to_file
+from acclimate.augment.guard.base import Context
+from acclimate.augment.guard.run import Guards, Sieve, Sifted
 from acclimate.augment.run import augment as guarded
+from acclimate.augment.run import grow
 from acclimate.augment.to_file import augment_to_file
 from acclimate.data.domain import Domain, from_columns
 from acclimate.data.load import load
@@ -66,11 +69,11 @@ def test_a_second_start_does_only_what_is_missing(tmp_path: Path, small_chunks: 
     kept = to_file._keep
     done: list[Path] = []
 
-    def stop_after_two(grown: Domain, file: Path) -> None:
+    def stop_after_two(sifted: Sifted, file: Path, method: str) -> None:
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(file)
-        kept(grown, file)
+        kept(sifted, file, method)
 
     monkeypatch.setattr(to_file, "_keep", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
@@ -80,6 +83,77 @@ def test_a_second_start_does_only_what_is_missing(tmp_path: Path, small_chunks: 
     grown = augment_to_file(parents(), out, **EDA)
     assert (grown.chunks, grown.kept) == (4, 2)
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+#: Of six words one is left out: many of the copies are equal, within a chunk and across chunks.
+LESS = {"method": "eda", "operations": ["delete"], "times": 6}
+GUARD = "unchanged, negation, number, repeated"
+
+
+def alike() -> Domain:
+    """Parents whose copies repeat those of the parents before them, in other chunks too."""
+    texts = [f"one of {'two' if row % 3 else '12'} nurses {'not ' if row % 2 else ''}here" for row in range(48)]
+    return from_columns("p", texts, ["a", "b"] * 24)
+
+
+def sieve(domain: Domain, guard: str = GUARD, sealed: Domain | None = None) -> Sieve:
+    return Guards.parse(guard).sieve(Context(domain, domain, {} if sealed is None else {"test": sealed}))
+
+
+def test_guards_are_asked_of_every_chunk_and_their_counts_add_up(tmp_path: Path, small_chunks: None) -> None:  # noqa: ARG001
+    whole = grow(alike(), guard=GUARD, **LESS)
+    grown = augment_to_file(alike(), tmp_path / "g.jsonl", sieve=sieve(alike()), off=Guards.parse(GUARD).off, **LESS)
+    read = load(tmp_path / "g.jsonl")
+    assert grown.chunks == 3
+    assert read.ids == whole.kept.ids
+    assert read.table.column("origin").to_pylist() == whole.kept.table.column("origin").to_pylist()
+    said = [orjson.loads(origin)["guards"] for origin in read.table.column("origin").to_pylist()]
+    assert all(scores.keys() >= {"unchanged", "repeated"} for scores in said)
+    assert grown.refused == whole.counts
+    assert min(grown.refused["number"], grown.refused["repeated"]) > 0
+    by_id = {row["id"]: row for row in whole.removed.to_pylist()}
+    assert {row["id"]: row for row in grown.removed.to_pylist()} == by_id
+    assert grown.removed.num_rows == len(by_id)
+    assert sorted(map(str, grown.notes)) == sorted(map(str, whole.notes))
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_repetitions_are_found_across_a_second_start(
+    missing: int,
+    tmp_path: Path,
+    small_chunks: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    augment_to_file(alike(), tmp_path / "whole.jsonl", sieve=sieve(alike()), **LESS)
+    out, written = tmp_path / "g.jsonl", []
+    keep = to_file._keep
+    with monkeypatch.context() as patched:
+        patched.setattr(to_file.shutil, "rmtree", lambda _: None)  # as if killed before the chunks were removed
+        patched.setattr(to_file, "_keep", lambda sifted, file, method: (written.append(file), keep(sifted, file, method)))
+        augment_to_file(alike(), out, sieve=sieve(alike()), **LESS)
+    written[missing].unlink()
+    grown = augment_to_file(alike(), out, sieve=sieve(alike()), **LESS)
+    assert grown.kept == 2
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["guards", "test", "models"])
+def test_chunks_that_other_guards_passed_are_not_taken(
+    change: str,
+    tmp_path: Path,
+    small_chunks: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, sealed = tmp_path / "g.jsonl", from_columns("t", ["one text of the test"])
+    with monkeypatch.context() as patched:
+        patched.setattr(to_file.shutil, "rmtree", lambda _: None)
+        augment_to_file(alike(), out, sieve=sieve(alike(), "leakage, number", sealed), models=("a",), **LESS)
+    other = {
+        "guards": {"sieve": sieve(alike(), "leakage", sealed), "models": ("a",)},
+        "test": {"sieve": sieve(alike(), "leakage, number", from_columns("t", ["another"])), "models": ("a",)},
+        "models": {"sieve": sieve(alike(), "leakage, number", sealed), "models": ("b",)},
+    }
+    assert augment_to_file(alike(), out, **other[change], **LESS).kept == 0
 
 
 @pytest.mark.parametrize("change", ["seed", "times", "alpha", "content"])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import orjson
 import pyarrow as pa
 
-from acclimate.augment.base import Augmenter, Count, check_times
+from acclimate.augment.base import Augmenter, Count, Predict, check_times
 from acclimate.data.domain import Domain, unify
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
@@ -32,6 +32,7 @@ class Balance:
     Args:
         by: the expander that makes the new examples.
         settings: of the expander.
+        style, training, predict: handed on to the expander.
     """
 
     method: ClassVar[str] = "balance"
@@ -46,6 +47,9 @@ class Balance:
 
     by: str = "eda"
     settings: Mapping[str, Any] | None = None
+    style: Domain | None = None
+    training: Domain | None = None
+    predict: Predict | None = dataclasses.field(default=None, metadata={"provided": True})
 
     def __post_init__(self) -> None:
         """Raises InputError: no such expander, or settings that it does not have."""
@@ -58,8 +62,11 @@ class Balance:
             InputError: an example without label, or what the expander raises.
             RunError: what the expander raises.
         """
+        from acclimate.augment.run import check_modality
+
         check_times(times, workers)
         expander = self._expander()
+        check_modality(expander, examples)
         if len(examples) and not examples.is_labelled:
             raise InputError(
                 "'balance' was given examples without a label", expected="a label on every example", fix="name the column"
@@ -83,7 +90,8 @@ class Balance:
 
         if self.by == self.method:
             raise InputError("'balance' was asked to balance by itself", expected="an expander, such as eda", fix="set by=eda")
-        return build(METHODS, "augmenter", self.by, dict(self.settings or {}))
+        handed = {"style": self.style, "training": self.training, "predict": self.predict}
+        return build(METHODS, "augmenter", self.by, dict(self.settings or {}), handed)
 
     def _renamed(self, grown: Domain, origins: Sequence[dict[str, Any]]) -> Domain:
         """The examples as this method's: ids and origins name it, and it the expander among its settings."""

@@ -85,6 +85,7 @@ class Guard(Protocol):
     """A check of generated examples. The constructor's arguments are its settings.
 
     ``paper`` is a short citation, ``summary`` and ``summary_zh`` tell people what it refuses, ``modality`` what it can read.
+    A guard whose judgement depends on the examples it kept before also says ``remembers``.
     """
 
     paper: ClassVar[str]

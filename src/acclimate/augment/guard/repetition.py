@@ -47,6 +47,7 @@ class Repeated:
 
     paper: ClassVar[str] = "Lee et al. 2022"
     modality: ClassVar[tuple[Modality, ...]] = ("text", "chat", "image")
+    remembers: ClassVar[bool] = True
     summary: ClassVar[str] = "it equals another new example, or a genuine one"
     summary_zh: ClassVar[str] = "与其他新样本或真实样本相同"
 

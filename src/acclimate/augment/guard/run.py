@@ -16,6 +16,7 @@ from acclimate.augment.guard.base import Context, Guard, Judge, Judgement, paren
 from acclimate.data.domain import Domain
 from acclimate.data.images import described
 from acclimate.engine.build import build
+from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError, unknown_name
 
 #: Columns of the table of what was refused.
@@ -136,11 +137,22 @@ class Sifted:
         return cls(dataclasses.replace(made, notes=notes), _table([]), {}, len(made), {}, notes)
 
 
+def refusals(method: str, made: int, counts: Mapping[str, int]) -> list[str]:
+    """One line on how many of ``made`` new examples guards refused, by guard; none where they refused none.
+
+    >>> refusals("eda", 9, {"leakage": 0, "number": 2, "repeated": 1})
+    ["guards refused 3 of 9 new examples of 'eda': number 2, repeated 1"]
+    """
+    told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return [f"guards refused {sum(counts.values())} of {made} new examples of '{method}': {told}"] if told else []
+
+
 class Sieve:
     """Prepared guards. Examples may come in parts: what guards remember (repetitions) they remember from part to part."""
 
     def __init__(self, guards: Guards, context: Context) -> None:
         self.context = context
+        self.checks = guards.checks
         self.off = guards.off
         self.unable: dict[str, str] = {}
         self._judges: dict[str, Judge] = {}
@@ -152,6 +164,24 @@ class Sieve:
                 self.unable[name] = judge
             else:
                 self._judges[name] = judge
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what decides what is refused: the guards, those that cannot serve, and all they compare with.
+
+        Of the teacher it tells only whether there is one.
+        """
+        context = self.context
+        guards = [[name, repr(guard)] for name, guard in self.checks]
+        sealed = {name: part.fingerprint for name, part in context.sealed.items()}
+        genuine = (context.parents.fingerprint, context.labelled.fingerprint, sealed)
+        return content_hash(guards, sorted(self.unable), *genuine, context.teacher is not None, context.seed)
+
+    def remember(self, kept: Domain) -> None:
+        """Take note of examples that an earlier sieve of the same guards kept, as if this one had kept them."""
+        for name, guard in self.checks:
+            if getattr(guard, "remembers", False) and name in self._judges:
+                self._judges[name](kept, parents_of(kept))
 
     def sift(self, children: Domain) -> Sifted:
         """Ask the guards one after another, each about what those before it let pass."""
@@ -195,11 +225,8 @@ class Sieve:
         yield from _off_notes(self.off)
         for name, why in self.unable.items():
             yield f"the guard '{name}' was not asked: {why}"
-        refused = {name: count for name, count in counts.items() if count}
-        if refused:
-            told = ", ".join(f"{name} {count}" for name, count in refused.items())
-            made = f"{len(children)} new examples of '{_method(children, 0)}'"
-            yield f"guards refused {sum(refused.values())} of {made}: {told}"
+        if len(children):
+            yield from refusals(_method(children, 0), len(children), counts)
 
 
 def _off_notes(off: Sequence[str]) -> Iterator[str]:
