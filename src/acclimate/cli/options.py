@@ -48,10 +48,10 @@ Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 
 
 def names_folder(path: Path) -> bool:
-    """Whether a name is that of a folder for parts: there is one, or it has no ending of a data file."""
-    from acclimate.data.streams import COMPRESSIONS, FORMATS
+    """Whether a name is that of a folder for parts or pictures: there is one, or it has no ending of a data file."""
+    from acclimate.data import streams
 
-    return path.is_dir() or not {suffix.lower() for suffix in path.suffixes} & {*FORMATS, *COMPRESSIONS}
+    return streams.names_folder(path)
 
 
 def parse_settings(given: list[str] | None) -> dict[str, Any]:

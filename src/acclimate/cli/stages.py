@@ -17,7 +17,6 @@ from acclimate.cli.options import (
     Messages,
     Model,
     OnBadRow,
-    Out,
     Seed,
     Settings,
     SourceLabel,
@@ -31,6 +30,7 @@ from acclimate.cli.options import (
     check_file,
     check_folder,
     cleaned_of,
+    names_folder,
     names_in,
     parse_settings,
     read_source,
@@ -107,7 +107,13 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def augment(
     file: Annotated[str, typer.Argument(help="Labelled target examples (training rows only: never the test).")],
-    out: Out,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The file to write; its ending chooses the format: .parquet, .jsonl, .csv, .tsv (also .gz, .zst, .bz2). "
+            "Of pictures a .parquet file, or a folder, which becomes class/picture.png."
+        ),
+    ],
     method: Annotated[str, typer.Option(help="An augmenter; `acclimate methods` lists them.")] = "eda",
     times: Annotated[
         int | None,
@@ -147,14 +153,17 @@ def augment(
     from acclimate.augment.guard.run import Guards
     from acclimate.augment.run import context_of, expander, times_of
     from acclimate.augment.to_file import augment_to_file
-    from acclimate.data.write import write
+    from acclimate.data.write import check_pictures, write
     from acclimate.engine.progress import show
-    from acclimate.strategy.augment import teacher_for
+    from acclimate.strategy.augment import ENCODERS, teacher_for
     from acclimate.strategy.predict import predictor
 
-    for place in (out, removed):
-        if place is not None:
-            check_file(place)
+    if names_folder(out):
+        check_folder(out)
+    else:
+        check_file(out)
+    if removed is not None:
+        check_file(removed)
     guards = Guards.parse(guard)
     chosen = parse_settings(settings)
     lenders = read_source(style, on_bad_row) if style else None
@@ -167,10 +176,17 @@ def augment(
     if not len(examples.labelled):
         examples = dataclasses.replace(examples, labelled=examples.unlabelled)
     parents = examples.labelled if len(examples.labelled) else examples.unlabelled
+    if parents.modality == "image":
+        check_pictures(out, parents.table.schema)
+    else:
+        check_file(out)
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
         many = times_of(grower, times)
+        asked = predictor(predict, model or _MINILM)
+        whole = expander(method, chosen, predict=asked, style=lenders, training=parents)
+        whole.expand(parents.take([]), many, seed)  # tells what is missing
         plan = f"make {many} examples of each of {len(parents)} with '{method}' and write '{out}'"
         if method == "balance":
             plan = f"balance the classes of {len(parents)} examples and write '{out}'"
@@ -191,7 +207,7 @@ def augment(
             predict=predictor(predict, model or _MINILM),
             sieve=sieve,
             off=guards.off,
-            guarded=str(guard),
+            models=(model or ENCODERS[parents.modality], predict or ""),
             **chosen,
         )
     for line in grown.notes:

@@ -15,8 +15,9 @@ from acclimate.data.bad_rows import BadRows, Place
 from acclimate.data.columns import resolve
 from acclimate.data.domain import unify
 from acclimate.data.hub import is_hub, read_hub
-from acclimate.data.images import holds_pictures, read_folder
+from acclimate.data.images import holds_pictures
 from acclimate.data.locate import PathLike, as_list, distinct_prefixes, expand
+from acclimate.data.picture_folder import read_folder
 from acclimate.data.read import Rows, read_file
 from acclimate.errors import InputError
 
@@ -87,7 +88,7 @@ def gather(path: PathLike | Sequence[PathLike], bad_rows: BadRows) -> Gathered:
         if is_hub(one):
             parts.append(read_hub(one))
         else:
-            parts.extend(read_folder(file) if holds_pictures(file) else read_file(file, bad_rows) for file in expand(one))
+            parts.extend(read_folder(file, bad_rows) if holds_pictures(file) else read_file(file, bad_rows) for file in expand(one))
     for part in parts:
         if part.table.num_rows == 0:
             skipped = f": all {bad_rows.count} were skipped" if bad_rows.count else ""

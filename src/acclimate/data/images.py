@@ -1,4 +1,4 @@
-"""Pictures as examples: encoded bytes that decode whole, from a column of bytes, a column of files, or a folder of folders.
+"""Pictures as examples: encoded bytes that decode whole, from a column of bytes or of files.
 
 A picture stays as its own file's bytes (PNG, JPEG, ...) until something looks at its pixels, so that a pool costs what its files
 cost. Reading decodes every picture once, because a file that ends too early shows that nowhere else; a JPEG is decoded at an
@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from acclimate.data.bad_rows import display
-from acclimate.data.read import Rows
 from acclimate.data.values import Bad
 from acclimate.errors import InputError, MissingExtraError
 
@@ -121,6 +118,18 @@ def _problem(data: bytes) -> str | None:
     return None
 
 
+def suffix_of(data: bytes) -> str:
+    """What a file with these bytes ends in.
+
+    >>> suffix_of(encoded(np.zeros((2, 3), dtype=np.uint8)))
+    '.png'
+    """
+    pillow_image, _ = _pillow()
+    with _strict(), pillow_image.open(io.BytesIO(data)) as picture:
+        ending = f".{str(picture.format).lower()}"
+    return ending if ending in SUFFIXES else ".png"  # readers go by the bytes
+
+
 def is_picture_file(name: str) -> bool:
     """Whether a file's name says that it is a picture."""
     return name.lower().endswith(SUFFIXES)
@@ -129,51 +138,6 @@ def is_picture_file(name: str) -> bool:
 def holds_pictures(folder: Path) -> bool:
     """Whether any file below a folder is a picture by its name."""
     return any(is_picture_file(file) for _, _, files in os.walk(folder) for file in files)
-
-
-def read_folder(folder: Path) -> Rows:
-    """A folder of pictures: ``class/picture``, ``domain/class/picture``, or pictures alone, which have no label.
-
-    Columns: ``image`` and ``file`` (the path inside the folder, which also makes the id), and ``label`` and ``domain`` where the
-    folders say them. Files in path order, not opened yet; what starts with a dot is passed over.
-
-    Raises:
-        InputError: pictures at different depths, or deeper than two folders.
-    """
-    names, others = _files_below(folder)
-    shown = display(folder)
-    parts = [Path(name).parent.parts for name in names]
-    depths = sorted({len(part) for part in parts})
-    if len(depths) > 1 or depths[0] > 2:
-        examples = ", ".join(f"'{next(name for name, part in zip(names, parts, strict=True) if len(part) == d)}'" for d in depths)
-        raise InputError(
-            f"The pictures of '{shown}' lie {' and '.join(map(str, depths))} folders deep, such as {examples}",
-            expected="class/picture.png everywhere, or domain/class/picture.png everywhere",
-            fix="move the others elsewhere, or name the folder that holds the classes",
-        )
-    columns = {"image": pa.array(names, pa.string()), "file": pa.array(names, pa.string())}
-    said = {1: ("label",), 2: ("domain", "label")}.get(depths[0], ())
-    for level, role in enumerate(said):
-        columns[role] = pa.array([part[level] for part in parts], pa.string())
-    notes = [f"'{shown}': the names of the folders were taken for the {' and the '.join(said)}"] if said else []
-    notes += [f"'{shown}': {others} files that are no pictures were passed over"] if others else []
-    return Rows(shown, folder.resolve().name, pa.table(columns), "row", range(1, len(names) + 1), names, tuple(notes), folder)
-
-
-def _files_below(folder: Path) -> tuple[list[str], int]:
-    """The relative paths of the pictures, sorted, and how many other files there are."""
-    pictures: list[str] = []
-    others = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        for name in files:
-            if name.startswith("."):
-                continue
-            if is_picture_file(name):
-                pictures.append((Path(place) / name).relative_to(folder).as_posix())
-            else:
-                others += 1
-    return sorted(pictures), others
 
 
 def _as_rgb(picture: Image) -> Image:

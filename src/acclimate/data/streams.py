@@ -33,6 +33,11 @@ def describe_formats() -> str:
     return f"a file ending in {', '.join(FORMATS)}, optionally followed by {', '.join(COMPRESSIONS)}"
 
 
+def names_folder(path: Path) -> bool:
+    """Whether a name is that of a folder: there is one, or it has no ending of a data file."""
+    return path.is_dir() or not {suffix.lower() for suffix in path.suffixes} & {*FORMATS, *COMPRESSIONS}
+
+
 def split_suffix(path: Path) -> tuple[str, str, str | None]:
     """(stem, format, compression) from a file's name.
 

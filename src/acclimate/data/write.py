@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from acclimate.data.canonical import scalar_text
 from acclimate.data.domain import Domain
-from acclimate.data.streams import compress, compressing, split_suffix
+from acclimate.data.picture_folder import check_folder, writing_pictures
+from acclimate.data.streams import compress, compressing, names_folder, split_suffix
 from acclimate.engine.storage import atomic_path
 from acclimate.errors import InputError
 
@@ -24,7 +25,8 @@ from acclimate.errors import InputError
 def write(data: pa.Table | Domain, path: str | Path) -> None:
     """Write a table by the suffix of ``path``: .jsonl, .json, .csv, .tsv or .parquet, each also .gz, .zst or .bz2.
 
-    Equal tables give equal bytes. CSV and TSV cannot tell null from an empty cell; the other formats keep every value.
+    Equal tables give equal bytes. CSV and TSV cannot tell null from an empty cell; the other formats keep every value. Pictures go
+    into a Parquet file or, without a suffix, a folder of classes (:mod:`acclimate.data.picture_folder`).
 
     Raises:
         InputError: the suffix is none of these, or the table holds pictures and the format is not Parquet.
@@ -38,9 +40,13 @@ def write(data: pa.Table | Domain, path: str | Path) -> None:
     ['two\\nlines']
     """
     path = Path(path)
-    _, kind, compression = split_suffix(path)
     table = data.table if isinstance(data, Domain) else data
     check_pictures(path, table.schema)
+    if names_folder(path):
+        with writing_pictures(path, table.schema) as put:
+            put(table)
+        return
+    _, kind, compression = split_suffix(path)
     with atomic_path(path) as temporary:
         temporary.write_bytes(compress(_serialise(table, kind), compression))
 
@@ -49,10 +55,11 @@ def write(data: pa.Table | Domain, path: str | Path) -> None:
 def writing(path: str | Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     """Write tables of one schema one after another into a file that is there, whole, only when all are.
 
-    Memory holds one table at a time. Equal tables in equal pieces give equal bytes.
+    Memory holds one table at a time. Equal tables in equal pieces give equal bytes. Pictures may also go into a folder, see
+    :func:`acclimate.data.picture_folder.writing_pictures`.
 
     Raises:
-        InputError: the suffix is no format, or there are pictures and the format is not Parquet.
+        InputError: the suffix is no format, or there are pictures and it is neither a folder's nor Parquet's.
         RunError: the folder cannot be written, or the disk is full; nothing half-written is left.
 
     >>> import tempfile
@@ -65,8 +72,12 @@ def writing(path: str | Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
     ['one', 'two']
     """
     path = Path(path)
-    _, kind, compression = split_suffix(path)
     check_pictures(path, schema)
+    if names_folder(path):
+        with writing_pictures(path, schema) as put:
+            yield put
+        return
+    _, kind, compression = split_suffix(path)
     with atomic_path(path) as temporary, compressing(temporary, compression) as sink, _putting(sink, kind, schema) as put:
         yield put
 
@@ -97,9 +108,11 @@ def _putting(sink: IO[bytes], kind: str, schema: pa.Schema) -> Iterator[Callable
 
 
 def check_pictures(path: Path, schema: pa.Schema) -> None:
-    """Raise an InputError where the rows hold pictures and the file's format cannot."""
+    """Raise an InputError where the rows hold pictures and what ``path`` names cannot, or where only a file can hold them."""
     pictures = [field.name for field in schema if pa.types.is_binary(field.type)]
-    if pictures and split_suffix(path)[1] != "parquet":
+    if "image" in pictures and names_folder(path):
+        check_folder(path)
+    elif split_suffix(path)[1] != "parquet" and pictures:
         raise InputError(
             f"'{path.name}' cannot hold the bytes of the column '{pictures[0]}'",
             expected="a Parquet file",
