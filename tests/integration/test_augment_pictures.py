@@ -22,7 +22,7 @@ def _folder(root: Path, first: int, count: int = 10) -> Path:
 
 def _augment(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        main(["augment", *map(str, arguments)])
+        main(["augment", "--guard", "none", *map(str, arguments)])
     return int(ended.value.code or 0)
 
 

@@ -18,7 +18,7 @@ from tests.small_models import make_masked
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in ("augment", *arguments)])
+        main([str(argument) for argument in ("augment", "--guard", "none", *arguments)])
     printed = capsys.readouterr()
     return int(ended.value.code or 0), printed.out, printed.err
 
@@ -37,7 +37,7 @@ def test_noise_goes_into_every_format_and_the_test_is_set_apart(
     out = clinic.parent / f"grown.{ending}"
     code, printed, err = run(capsys, clinic, "--method", "noise", "--times", 2, "--set", "keyboard=azerty", "--out", out, "--json")
     assert code == 0, err
-    assert json.loads(printed) == {"out": str(out), "method": "noise", "parents": 28, "made": 56}
+    assert json.loads(printed) == {"out": str(out), "method": "noise", "parents": 28, "made": 56, "refused": {}}
     assert "12 examples are set apart for the test" in err
     assert len(load(out)) == 56
     assert not list(clinic.parent.glob(".*.parts"))

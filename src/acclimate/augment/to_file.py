@@ -19,6 +19,7 @@ from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings
 from acclimate.augment.guard.run import Sieve, Sifted
 from acclimate.augment.run import check_modality, expander, times_of
 from acclimate.data.domain import Domain
+from acclimate.data.images import described
 from acclimate.data.write import check_pictures, writing
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash, write_parquet
@@ -169,13 +170,15 @@ def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _samples(table: pa.Table, count: int) -> list[tuple[str, str]]:
-    """(parent id, new content) of one child of each of the first parents."""
-    if "text" not in table.column_names or count < 1:
+    """(parent id, new content) of one child of each of the first parents; of a picture what it is."""
+    column = "image" if "image" in table.column_names else "text"
+    if column not in table.column_names or count < 1:
         return []
     first: dict[str, str] = {}
-    for row in table.slice(0, 256).select(["origin", "text"]).to_pylist():
+    for row in table.slice(0, 256).select(["origin", column]).to_pylist():
         if len(first) < count:
-            first.setdefault(orjson.loads(row["origin"])["parents"][0], row["text"])
+            shown = row[column] if column == "text" else described(row[column])
+            first.setdefault(orjson.loads(row["origin"])["parents"][0], shown)
     return list(first.items())
 
 

@@ -170,6 +170,7 @@ def augment(
     if len(examples.test):
         note(f"{len(examples.test)} examples are set apart for the test and not augmented (--test none augments all)")
     if dry_run:
+        grower.expand(parents.take([]), 1, seed)  # says what it lacks
         many = times_of(grower, times)
         plan = f"make {many} examples of each of {len(parents)} with '{method}' and write '{out}'"
         if method == "balance":

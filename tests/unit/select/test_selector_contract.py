@@ -35,7 +35,7 @@ FILLER = ["the", "a", "of", "and", "to", "in", "it", "was", "that", "for", "on",
 
 def embed(contents: Sequence[str]) -> NDArray[np.float32]:
     """A bag of hashed words: a real embedding, small and fast."""
-    return hash_ngrams(contents, buckets=256, orders=(1,)).toarray().astype(np.float32)
+    return hash_ngrams(contents, buckets=1024, orders=(1,)).toarray().astype(np.float32)
 
 
 def sentences(words: list[str], count: int, seed: int) -> list[str]:
