@@ -19,6 +19,7 @@ from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings
 from acclimate.augment.guard.run import Sieve, Sifted, refusals
 from acclimate.augment.run import check_modality, expander, times_of
 from acclimate.data.domain import Domain
+from acclimate.data.images import described
 from acclimate.data.write import check_pictures, writing
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash, write_parquet
@@ -47,7 +48,7 @@ class Grown:
     made: int
     chunks: int
     kept: int
-    samples: list[tuple[str, str | bytes]]
+    samples: list[tuple[str, str]]
     notes: tuple[str, ...]
     refused: Mapping[str, int]
     removed: pa.Table
@@ -149,7 +150,7 @@ def _join(files: list[Path], out: Path, kept: int, method: str) -> Grown:
     ]
     schema = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
     made = 0
-    samples: list[tuple[str, str | bytes]] = []
+    samples: list[tuple[str, str]] = []
     with writing(out, schema) as put:
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(_ROWS):
@@ -174,15 +175,16 @@ def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _samples(table: pa.Table, count: int) -> list[tuple[str, str | bytes]]:
-    """(parent id, new content) of one child of each of the first parents."""
-    content = next((name for name in ("text", "image") if name in table.column_names), None)
-    if content is None or count < 1:
+def _samples(table: pa.Table, count: int) -> list[tuple[str, str]]:
+    """(parent id, new content) of one child of each of the first parents; of a picture what it is."""
+    column = "image" if "image" in table.column_names else "text"
+    if column not in table.column_names or count < 1:
         return []
-    first: dict[str, str | bytes] = {}
-    for row in table.slice(0, 256).select(["origin", content]).to_pylist():
+    first: dict[str, str] = {}
+    for row in table.slice(0, 256).select(["origin", column]).to_pylist():
         if len(first) < count:
-            first.setdefault(orjson.loads(row["origin"])["parents"][0], row[content])
+            shown = row[column] if column == "text" else described(row[column])
+            first.setdefault(orjson.loads(row["origin"])["parents"][0], shown)
     return list(first.items())
 
 

@@ -222,7 +222,7 @@ def augment(
         print_json({**facts, "refused": dict(grown.refused)})
         return
     content = dict(zip(parents.ids, parents.contents, strict=True)) if grown.samples else {}
-    pairs = [(_shown(made), _shown(cast("str | bytes", content[parent]))) for parent, made in grown.samples]
+    pairs = [(made, _shown(cast("str | bytes", content[parent]))) for parent, made in grown.samples]
     print_table(f"{method}: {grown.made} examples from {len(parents)}", ("made", "from"), pairs)
     say(f"written: {out}")
 
