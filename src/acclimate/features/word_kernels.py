@@ -105,8 +105,7 @@ def word_hashes(texts: Encoded) -> tuple[Integers, Hashes, Integers]:
         where the words of each text begin, ``(n + 1,)``; their hashes, in order; and how many of each text's words are single
         characters of a script that is split by character, ``(n,)``.
     """
-    classes = _ascii_classes() if texts.plain.all() else _classes()
-    return _hashes(*texts.parts, classes)  # type: ignore[no-any-return]  # compiled
+    return _hashes(*texts.parts, _classes_for(texts))  # type: ignore[no-any-return]  # compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,24 +127,24 @@ class Hashing:
     def count(self, texts: Encoded, table: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
         """How often each bucket occurs in the texts, ``(buckets,)``, added to ``table`` where one is given."""
         counts = np.zeros(self.buckets, np.uint32) if table is None else table
-        _count(*texts.parts, self._classes(texts), *self._plan(), counts)
+        _count(texts.parts, self._plan(texts), counts)
         return counts
 
     def sum(self, texts: Encoded, values: NDArray[np.float32]) -> tuple[NDArray[np.float64], Integers]:
         """The sum of ``values (buckets,)`` over the n-grams of each text, and how many n-grams it has, both ``(n,)``."""
         sums, sizes = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
-        _sum(*texts.parts, self._classes(texts), *self._plan(), values, sums, sizes)
+        _sum(texts.parts, self._plan(texts), values, sums, sizes)
         return sums, sizes
 
     def rows(self, texts: Encoded) -> tuple[Integers, NDArray[np.int32]]:
         """Where the n-grams of each text begin, ``(n + 1,)``, and their buckets; shorter orders first, in the order of the text."""
         sizes = np.zeros(len(texts) + 1, np.int64)
-        found = _rows(*texts.parts, self._classes(texts), *self._plan(), sizes)
+        found = _rows(texts.parts, self._plan(texts), sizes)
         return np.cumsum(sizes), found
 
     def best(self, texts: Encoded, values: NDArray[np.float32], shown: int) -> list[list[tuple[str, float]]]:
         """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; of equals the first."""
-        spans, found = _best(*texts.parts, self._classes(texts), *self._plan(), values, shown)
+        spans, found = _best(texts.parts, self._plan(texts), values, shown)
         lines: list[list[tuple[str, float]]] = []
         joined = texts.data.tobytes()
         for row in range(len(texts)):
@@ -169,15 +168,13 @@ class Hashing:
         pattern = word_pattern() if self.rule == "words" else _RUNS
         return " ".join(pattern.findall(written))
 
-    def _classes(self, texts: Encoded) -> Bytes:
-        return _ascii_classes() if texts.plain.all() else _classes()
-
-    def _plan(self) -> tuple[Any, ...]:
-        """The settings as the kernels take them."""
+    def _plan(self, texts: Encoded) -> tuple[Any, ...]:
+        """The settings as the kernels take them: classes of characters, rule, orders that are wanted, salt, number of buckets."""
         orders = sorted(set(self.orders))
         wanted = np.zeros(orders[-1] + 1, np.bool_)
         wanted[orders] = True
-        return wanted, self.rule == "words", np.uint64(self.salt & (2**64 - 1)), Divisor.of(self.buckets).parts
+        salt = np.uint64(self.salt & (2**64 - 1))
+        return _classes_for(texts), self.rule == "words", wanted, salt, Divisor.of(self.buckets).parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +198,11 @@ class Divisor:
 
 
 _RUNS = re.compile(r"\w+|[^\w\s]+")
+
+
+def _classes_for(texts: Encoded) -> Bytes:
+    """The classes of the characters that may occur; those of all take a while to be made."""
+    return _ascii_classes() if texts.plain.all() else _classes()
 
 
 @functools.cache
@@ -458,48 +460,38 @@ def _hashes(data: Bytes, starts: Integers, stops: Integers, plain: Any, classes:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _count(
-    data: Bytes,
-    starts: Integers,
-    stops: Integers,
-    plain: Any,
-    classes: Bytes,
-    wanted: Any,
-    by_words: bool,
-    salt: Any,
-    divisor: Any,
-    table: Any,
-) -> None:  # pragma: no cover - compiled
-    longest = _longest(starts, stops) + 1
-    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
-    for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
-        for place in range(_buckets(words, count, wanted, salt, divisor, states, found)):
+def _room(texts: Any, how: Any) -> Any:  # pragma: no cover - compiled
+    """Scratch space for the words of one text, their places, their states and the buckets of their n-grams."""
+    longest = _longest(texts[1], texts[2]) + 1
+    words, places, states = np.empty(longest, np.uint64), np.empty((2, longest), np.uint64), np.empty(longest, np.uint64)
+    return words, places, states, np.empty(longest * how[2].sum(), np.uint32)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _ngrams(texts: Any, row: int, how: Any, room: Any) -> Any:  # pragma: no cover - compiled
+    """Leave the buckets of a text's n-grams in ``room``; gives their number."""
+    data, starts, stops, plain = texts
+    classes, by_words, wanted, salt, divisor = how
+    words, places, states, found = room
+    count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, places)
+    return _buckets(words, count, wanted, salt, divisor, states, found)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _count(texts: Any, how: Any, table: Any) -> None:  # pragma: no cover - compiled
+    room = _room(texts, how)
+    found = room[3]
+    for row in range(len(texts[3])):
+        for place in range(_ngrams(texts, row, how, room)):
             table[found[place]] += np.uint32(1)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _sum(
-    data: Bytes,
-    starts: Integers,
-    stops: Integers,
-    plain: Any,
-    classes: Bytes,
-    wanted: Any,
-    by_words: bool,
-    salt: Any,
-    divisor: Any,
-    values: Any,
-    sums: Any,
-    sizes: Any,
-) -> None:  # pragma: no cover - compiled
-    longest = _longest(starts, stops) + 1
-    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
-    for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
-        total = _buckets(words, count, wanted, salt, divisor, states, found)
+def _sum(texts: Any, how: Any, values: Any, sums: Any, sizes: Any) -> None:  # pragma: no cover - compiled
+    room = _room(texts, how)
+    found = room[3]
+    for row in range(len(texts[3])):
+        total = _ngrams(texts, row, how, room)
         even = odd = 0.0  # two running sums: an addition need not wait for the one before it
         for place in range(0, total - 1, 2):
             even += values[found[place]]
@@ -510,55 +502,30 @@ def _sum(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _rows(
-    data: Bytes,
-    starts: Integers,
-    stops: Integers,
-    plain: Any,
-    classes: Bytes,
-    wanted: Any,
-    by_words: bool,
-    salt: Any,
-    divisor: Any,
-    sizes: Any,
-) -> Any:  # pragma: no cover - compiled
-    longest = _longest(starts, stops) + 1
-    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((2, longest), np.uint64)
-    kept = np.empty(max(16, len(data) // 3), np.int32)
+def _rows(texts: Any, how: Any, sizes: Any) -> Any:  # pragma: no cover - compiled
+    room = _room(texts, how)
+    kept = np.empty(max(16, len(texts[0]) // 3), np.int32)
     filled = 0
-    for row in range(len(plain)):
-        count = _words(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
-        total = _buckets(words, count, wanted, salt, divisor, states, found)
+    for row in range(len(texts[3])):
+        total = _ngrams(texts, row, how, room)
         if filled + total > len(kept):
             larger = np.empty(2 * (filled + total), np.int32)
             larger[:filled] = kept[:filled]
             kept = larger
         for place in range(total):
-            kept[filled + place] = found[place]
+            kept[filled + place] = room[3][place]
         filled += total
         sizes[row + 1] = total
     return kept[:filled].copy()
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _best(
-    data: Bytes,
-    starts: Integers,
-    stops: Integers,
-    plain: Any,
-    classes: Bytes,
-    wanted: Any,
-    by_words: bool,
-    salt: Any,
-    divisor: Any,
-    values: Any,
-    shown: int,
-) -> Any:  # pragma: no cover - compiled
+def _best(texts: Any, how: Any, values: Any, shown: int) -> Any:  # pragma: no cover - compiled
     """Place ``(n, shown, 2)`` and value ``(n, shown)`` of the best n-grams; an end of 0 where there are fewer."""
-    longest = _longest(starts, stops) + 1
-    words, states = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
-    found, spans = np.empty(longest * wanted.sum(), np.uint32), np.empty((longest, 2), np.int64)
+    data, starts, stops, plain = texts
+    classes, by_words, wanted, salt, divisor = how
+    words, _, states, found = _room(texts, how)
+    spans = np.empty((len(words), 2), np.int64)
     places, best = np.zeros((len(plain), shown, 2), np.int64), np.zeros((len(plain), shown))
     chosen = np.zeros(shown, np.uint32)
     for row in range(len(plain)):
