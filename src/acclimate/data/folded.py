@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from acclimate.data.wide import mix
 from acclimate.data.words import folded_words
 
 Integers = NDArray[np.int64]
@@ -63,14 +64,6 @@ def _signs() -> NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _mixed(value: Any) -> Any:  # pragma: no cover - compiled
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _is_unspaced(data: NDArray[np.uint8], start: int, stop: int) -> Any:  # pragma: no cover - compiled
     """Whether a word is one character of Han, its marks and numerals, or kana; the ranges of :mod:`acclimate.data.words`."""
     size, first = stop - start, np.int64(data[start])
@@ -111,9 +104,9 @@ def _fold(
                 value = (value ^ np.uint64(sign)) * prime
                 place += 1
             if place > begin:
-                words[count] = _mixed(value)
+                words[count] = mix(value)
                 unspaced[count] = _is_unspaced(data, begin, place)
-                whole = _mixed(whole + words[count])
+                whole = mix(whole + words[count])
                 count += 1
             place += 1
         starts[row + 1], wholes[row] = count, whole

@@ -33,6 +33,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.data.folded import Folded, fold_texts
+from acclimate.data.wide import mix
 from acclimate.data.words import folded_words, is_unspaced, normalised
 
 #: Two texts are near duplicates from this similarity on.
@@ -209,14 +210,6 @@ def _multipliers() -> Words:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _mix(value: np.uint64) -> np.uint64:  # pragma: no cover - compiled
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every input bit reaches every output bit."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _keys(
     starts: Integers, words: Words, counts: Integers, multipliers: Words, bands: int, rows: int
 ) -> NDArray[np.uint64]:  # pragma: no cover - compiled
@@ -228,14 +221,14 @@ def _keys(
         least[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
         for position in range(starts[text], starts[text + 1]):
             for occurrence in range(counts[position]):
-                element = _mix(words[position] + np.uint64(occurrence) * np.uint64(0x9E3779B97F4A7C15))
+                element = mix(words[position] + np.uint64(occurrence) * np.uint64(0x9E3779B97F4A7C15))
                 for index in range(bands * rows):
                     value = (element * multipliers[index]) >> np.uint64(16)
                     least[index] = min(least[index], value)
         for band in range(bands):
             key = np.uint64(band)
             for index in range(band * rows, (band + 1) * rows):
-                key = _mix(key ^ least[index])
+                key = mix(key ^ least[index])
             keys[text, band] = key
     return keys
 

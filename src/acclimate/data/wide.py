@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from acclimate.engine.splitmix import mix64
 
 #: Bytes that have to follow what is read.
 PADDING = 64
@@ -22,6 +24,10 @@ def padded(data: NDArray[np.uint8], stop: int) -> NDArray[np.uint8]:
     if len(data) - stop >= PADDING:
         return data
     return np.concatenate([data, np.zeros(PADDING - (len(data) - stop), np.uint8)])
+
+
+#: The finaliser of SplitMix64, compiled.
+mix = njit(cache=True, nogil=True, inline="always")(mix64)
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types

@@ -22,9 +22,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from acclimate.data.wide import mix
 from acclimate.data.words import normalised
 from acclimate.engine.storage import content_hash
-from acclimate.features.word_kernels import Encoded, _mix, word_hashes
+from acclimate.features.word_kernels import Encoded, word_hashes
 
 Integers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -170,15 +171,15 @@ def _elements(
     mask = np.uint64(len(table) - 1)
     size = len(hashes) - words + 1
     for place in range(size):
-        state = _mix(np.uint64(words))
+        state = mix(np.uint64(words))
         for word in range(words):
-            state = _mix(state + hashes[place + word])
+            state = mix(state + hashes[place + word])
         slot = state & mask
         while seen[slot, 0] == stamp and table[slot] != state:
             slot = (slot + np.uint64(1)) & mask
         if seen[slot, 0] != stamp:
             seen[slot, 0], seen[slot, 1], table[slot] = stamp, 0, state
-        found[place] = np.uint32(_mix(state + np.uint64(seen[slot, 1]) * _GOLDEN) >> np.uint64(32))
+        found[place] = np.uint32(mix(state + np.uint64(seen[slot, 1]) * _GOLDEN) >> np.uint64(32))
         seen[slot, 1] += 1
     return size
 
@@ -247,7 +248,7 @@ def _signatures(
         least = values[row]
         if short[row]:  # 64 bits of the whole text, spread: of billions of short texts some share 32 bits
             for k in range(permutations):
-                least[k] = np.uint32(_mix(whole[row] + np.uint64(k) * _GOLDEN) >> np.uint64(32))
+                least[k] = np.uint32(mix(whole[row] + np.uint64(k) * _GOLDEN) >> np.uint64(32))
             continue
         least[:] = np.uint32(0xFFFFFFFF)
         mine = hashes[starts[row] : starts[row + 1]]
@@ -264,8 +265,8 @@ def _band_keys(values: Values, number: int, size: int) -> Any:  # pragma: no cov
     keys = np.empty((len(values), number), np.uint64)
     for row in range(len(values)):
         for band in range(number):
-            key = _mix(np.uint64(band) + _GOLDEN)
+            key = mix(np.uint64(band) + _GOLDEN)
             for k in range(band * size, (band + 1) * size):
-                key = _mix(key ^ np.uint64(values[row, k]))
+                key = mix(key ^ np.uint64(values[row, k]))
             keys[row, band] = key
     return keys

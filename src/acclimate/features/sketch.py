@@ -4,7 +4,7 @@ Every component is added, with a sign, to one of ``dim`` cells; cell and sign co
 on different machines, by different processes and in different releases can be compared:
 
 - a vector consists of named blocks (the parameters of a model); component ``i`` of the block ``name`` has the hash
-  ``mix(mix(mix(salt) + fnv1a(name)) + i)``, see :func:`fnv1a` and :func:`mix`;
+  ``mix(mix(mix(salt) + fnv1a(name)) + i)``, see :func:`fnv1a` and :func:`acclimate.engine.splitmix.mix64`;
 - its cell is the hash modulo ``dim``, its sign the hash's top bit.
 
 Charikar, Chen & Farach-Colton 2002; as a projection of features, Weinberger et al. 2009, "Feature hashing": the inner product of
@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from acclimate.engine.splitmix import mix64
 from acclimate.errors import InputError
 
 #: Named blocks of a vector, in order, with their sizes.
@@ -63,9 +64,9 @@ class CountSketch:
 
 
 def _hashes(name: str, size: int, salt: int) -> NDArray[np.uint64]:
-    state = mix(np.full(size, salt % 2**64, dtype=np.uint64))
-    state = mix(state + np.uint64(fnv1a(name)))
-    return mix(state + np.arange(size).astype(np.uint64))
+    state = mix64(np.full(size, salt % 2**64, dtype=np.uint64))
+    state = mix64(state + np.uint64(fnv1a(name)))
+    return mix64(state + np.arange(size).astype(np.uint64))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -87,10 +88,3 @@ def fnv1a(word: str) -> int:
     for byte in word.encode("utf-8", "surrogatepass"):
         state = (state ^ byte) * _FNV_PRIME & _MASK
     return state
-
-
-def mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64: a bijection of 64 bits in which every input bit moves every output bit."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

@@ -20,7 +20,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.data.utf8 import are_ascii
-from acclimate.data.wide import PADDING, eight, high_product, lowest, padded, word_signs
+from acclimate.data.wide import PADDING, eight, high_product, lowest, mix, padded, word_signs
+from acclimate.engine.splitmix import GAMMA
 from acclimate.features.tokenize import CJK, fold, mark_class
 
 Bytes = NDArray[np.uint8]
@@ -30,8 +31,8 @@ Hashes = NDArray[np.uint64]
 Rule = Literal["words", "runs"]
 
 _LETTER, _DIGIT, _JOINT, _POINT, _MARK, _CJK, _WORD, _SPACE = (1 << bit for bit in range(8))
-#: What the hash of a word begins with: the fractional part of the golden ratio.
-_SEED = np.uint64(0x9E3779B97F4A7C15)
+#: What the hash of a word begins with.
+_SEED = GAMMA
 _ONE, _EIGHT, _LAST, _WINDOW = np.uint64(1), np.uint64(8), np.uint64(63), np.uint64(64)
 
 
@@ -238,13 +239,6 @@ def _classes_of(alphabet: str, size: int) -> Bytes:
 
 
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
-def _mix(state: Any) -> Any:  # pragma: no cover - compiled
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
 def _word_hash(data: Bytes, start: Any, stop: Any, plain: bool) -> Any:  # pragma: no cover - compiled
     """The hash of the word between two places, lower-cased where it is ASCII (others are folded already)."""
     state = _SEED
@@ -256,7 +250,7 @@ def _word_hash(data: Bytes, start: Any, stop: Any, plain: bool) -> Any:  # pragm
         if plain:  # bit 5 into every byte from A to Z: adding tells them, since no byte of ASCII carries into the next one
             capital = (chunk + np.uint64(0x3F3F3F3F3F3F3F3F)) & ~(chunk + np.uint64(0x2525252525252525))
             chunk |= (capital & np.uint64(0x8080808080808080)) >> np.uint64(2)
-        state = _mix(state ^ chunk)
+        state = mix(state ^ chunk)
         if left <= _EIGHT:
             return state
         start += _EIGHT
@@ -392,7 +386,7 @@ def _buckets(
     """The bucket of every n-gram of a text, shorter orders first; gives their number."""
     number, multiplier, shift = divisor
     total = 0
-    base = _mix(salt)
+    base = mix(salt)
     for place in range(count):
         states[place] = base
     for order in range(1, len(wanted)):
@@ -400,7 +394,7 @@ def _buckets(
         if size <= 0:
             break
         for place in range(size):
-            states[place] = _mix(states[place] + words[place + order - 1])
+            states[place] = mix(states[place] + words[place + order - 1])
         if not wanted[order]:
             continue
         if multiplier == 0:

@@ -7,7 +7,7 @@ from typing import Any
 from acclimate.augment import run
 from acclimate.augment.base import Predict
 from acclimate.augment.guard.base import Teacher
-from acclimate.augment.guard.run import Given, Guards, Sifted
+from acclimate.augment.guard.run import Given, Guards
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.features.base import Embed
@@ -21,28 +21,6 @@ ENCODERS: dict[Modality, str] = {"text": "asset:minilm", "chat": "asset:minilm",
 def teacher_for(modality: Modality, embed: Embed | None = None, model: str | None = None) -> Teacher:
     """The probe on an encoder, which is looked for and loaded when the teacher is first asked."""
     return ProbeLearner(embed if embed is not None else deferred(model or ENCODERS[modality]))
-
-
-def grow(
-    examples: Target | Domain,
-    *,
-    method: str = "eda",
-    times: int | None = None,
-    seed: int = 0,
-    workers: int = 1,
-    style: Target | Domain | None = None,
-    predict: Predict | None = None,
-    guard: Given | Guards = None,
-    model: str | None = None,
-    embed: Embed | None = None,
-    teacher: Teacher | None = None,
-    **settings: Any,
-) -> Sifted:
-    """As :func:`augment`, with everything that guards refused and why."""
-    parents = examples.labelled if isinstance(examples, Target) else examples
-    asked = teacher or teacher_for(parents.modality, embed, model)
-    handed: dict[str, Any] = {"style": style, "predict": predict, "guard": guard, "teacher": asked}
-    return run.grow(examples, method=method, times=times, seed=seed, workers=workers, **handed, **settings)
 
 
 def augment(
@@ -87,7 +65,9 @@ def augment(
     >>> grown.ids, grown.labels
     (['notes:0~eda~1', 'notes:0~eda~2'], ['ill', 'ill'])
     """
-    return grow(
+    parents = examples.labelled if isinstance(examples, Target) else examples
+    asked = teacher or teacher_for(parents.modality, embed, model)
+    return run.augment(
         examples,
         method=method,
         times=times,
@@ -96,8 +76,6 @@ def augment(
         style=style,
         predict=predict,
         guard=guard,
-        model=model,
-        embed=embed,
-        teacher=teacher,
+        teacher=asked,
         **settings,
-    ).kept
+    )

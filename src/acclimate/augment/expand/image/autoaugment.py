@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.augment.expand.image.draws import Keys, signs, uniforms
+from acclimate.augment.expand.image.draws import Keys, signs
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import CODES, WIDTH, Plan, fill_code
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 
 #: Sub-policies as "operation probability magnitude", two each: Cubuk 2019, tables 7 (CIFAR-10) and 9 (ImageNet).
 CIFAR10 = """

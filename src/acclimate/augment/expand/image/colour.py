@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from acclimate.augment.expand.image.draws import Keys, spread, uniforms
+from acclimate.augment.expand.image.draws import Keys, spread
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import Plan, check_range, sequence
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.augment.expand.image.draws import Keys
+from acclimate.data.wide import mix
+from acclimate.engine.splitmix import GAMMA
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.int64]
@@ -112,29 +114,21 @@ def _sharpen(work: Pixels, rows: Rows, factor: NDArray[np.float32]) -> None:  # 
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _next(state: np.uint64) -> np.uint64:  # pragma: no cover - compiled
-    """SplitMix64's output for a counter, as ``draws.scramble``."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
 def patch_shuffle(work: Pixels, rows: Rows, share: Floats, keys: Keys) -> None:  # pragma: no cover - compiled
     """The pixels of every 2 × 2 patch in random order, each patch with probability ``share (m,)``; all channels alike."""
     _, channels, height, width = work.shape
-    gamma = np.uint64(0x9E3779B97F4A7C15)
+    gamma = GAMMA
     across, down, kept = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64), np.empty(4, dtype=np.uint8)
     for m in range(len(rows)):
         state = keys[m]
         for y in range(0, height - 1, 2):
             for x in range(0, width - 1, 2):
                 state += gamma
-                bits = _next(state)
+                bits = mix(state)
                 if (bits >> np.uint64(11)) * 2.0**-53 >= share[m]:
                     continue
                 state += gamma
-                bits = _next(state)
+                bits = mix(state)
                 for place in range(4):
                     across[place], down[place] = x + place % 2, y + place // 2
                 for place in range(3, 0, -1):
@@ -154,7 +148,7 @@ def patch_shuffle(work: Pixels, rows: Rows, share: Floats, keys: Keys) -> None: 
 def erase(work: Pixels, rows: Rows, boxes: Rows, fill: int, keys: Keys) -> None:  # pragma: no cover - compiled
     """Rectangles ``boxes (m, 4)`` (left, top, width, height) set to ``fill``, or to random pixels where it is negative."""
     channels = work.shape[1]
-    gamma = np.uint64(0x9E3779B97F4A7C15)
+    gamma = GAMMA
     for m in range(len(rows)):
         left, top, right, bottom = boxes[m, 0], boxes[m, 1], boxes[m, 0] + boxes[m, 2], boxes[m, 1] + boxes[m, 3]
         state = keys[m]
@@ -166,4 +160,4 @@ def erase(work: Pixels, rows: Rows, boxes: Rows, fill: int, keys: Keys) -> None:
                         plane[y, x] = np.uint8(fill)
                     else:
                         state += gamma
-                        plane[y, x] = np.uint8(_next(state) >> np.uint64(56))
+                        plane[y, x] = np.uint8(mix(state) >> np.uint64(56))

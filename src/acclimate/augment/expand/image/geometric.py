@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from acclimate.augment.expand.image.draws import Keys, spread, uniforms
+from acclimate.augment.expand.image.draws import Keys, spread
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import Plan, check_range, fill_code, sequence
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 
 
 @dataclasses.dataclass(frozen=True)

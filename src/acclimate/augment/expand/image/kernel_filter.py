@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from acclimate.augment.expand.image.draws import Keys, uniforms
+from acclimate.augment.expand.image.draws import Keys
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import CODES, WIDTH, Plan, check_range
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 from acclimate.errors import InputError
 
 Filter = Literal["gaussian", "motion", "unsharp", "patch-shuffle"]

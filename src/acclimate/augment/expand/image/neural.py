@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from acclimate.augment.base import check_times, descend, settings_of
-from acclimate.augment.expand.image.draws import Keys, copy_keys, uniforms
+from acclimate.augment.expand.image.draws import Keys, copy_keys
 from acclimate.augment.expand.image.learned import Lesson, as_numbers, as_pixels
 from acclimate.augment.expand.image.pictures import Pixels, coloured, planes, resized, written
 from acclimate.augment.expand.image.plans import check_range
 from acclimate.data.domain import Domain
 from acclimate.engine.progress import track
+from acclimate.engine.splitmix import uniforms
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:

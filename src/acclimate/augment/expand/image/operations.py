@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.augment.expand.image import filters, points, warps
-from acclimate.augment.expand.image.draws import Keys, scramble
+from acclimate.augment.expand.image.draws import Keys
 from acclimate.augment.expand.image.plans import NAMES, Plan
+from acclimate.engine.splitmix import mix64
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.int64]
@@ -75,6 +76,6 @@ def carry_out(images: Pixels, plan: Plan) -> Pixels:
         codes = plan.codes[:, step]
         for code in np.unique(codes).tolist():
             rows = np.flatnonzero(codes == code)
-            keys = scramble(plan.keys[rows] + np.uint64(step + 1))
+            keys = mix64(plan.keys[rows] + np.uint64(step + 1))
             OPERATIONS[NAMES[code]](work, rows, plan.numbers[rows, step], keys, plan.fill)
     return work

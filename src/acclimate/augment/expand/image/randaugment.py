@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from acclimate.augment.expand.image.draws import Keys, signs, uniforms
+from acclimate.augment.expand.image.draws import Keys, signs
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import WIDTH, Plan, check_range, fill_code
 from acclimate.augment.expand.image.policy import STANDARD
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 
 #: The scale that magnitudes are said on.
 LEVELS = 30

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from acclimate.augment.base import check_times, descend, settings_of
-from acclimate.augment.expand.image.draws import copy_keys, uniforms
+from acclimate.augment.expand.image.draws import copy_keys
 from acclimate.augment.expand.image.pictures import CHUNK, Pixels, coloured, planes, resized, written
 from acclimate.data.domain import Domain
 from acclimate.engine.local import map_ordered
+from acclimate.engine.splitmix import uniforms
 from acclimate.errors import InputError
 
 

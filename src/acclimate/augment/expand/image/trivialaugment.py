@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from acclimate.augment.expand.image.draws import Keys, signs, uniforms
+from acclimate.augment.expand.image.draws import Keys, signs
 from acclimate.augment.expand.image.pictures import Pixels, apply, expand
 from acclimate.augment.expand.image.plans import WIDTH, Plan, fill_code
 from acclimate.augment.expand.image.policy import STANDARD, WIDE
 from acclimate.augment.expand.image.randaugment import LEVELS
 from acclimate.data.domain import Domain
+from acclimate.engine.splitmix import uniforms
 
 SPACES = {"standard": STANDARD, "wide": WIDE}
 
