@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from acclimate.data.folded import Folded, fold_texts
 from acclimate.data.wide import mix
 from acclimate.data.words import folded_words, is_unspaced, normalised
+from acclimate.engine.splitmix import GAMMA
 
 #: Two texts are near duplicates from this similarity on.
 THRESHOLD = 0.75
@@ -221,7 +222,7 @@ def _keys(
         least[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
         for position in range(starts[text], starts[text + 1]):
             for occurrence in range(counts[position]):
-                element = mix(words[position] + np.uint64(occurrence) * np.uint64(0x9E3779B97F4A7C15))
+                element = mix(words[position] + np.uint64(occurrence) * GAMMA)
                 for index in range(bands * rows):
                     value = (element * multipliers[index]) >> np.uint64(16)
                     least[index] = min(least[index], value)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.wide import mix
 from acclimate.data.words import normalised
+from acclimate.engine.splitmix import GAMMA
 from acclimate.engine.storage import content_hash
 from acclimate.features.word_kernels import Encoded, word_hashes
 
@@ -36,7 +37,6 @@ Values = NDArray[np.uint32]
 ELEMENTS = 5
 #: How often a pair whose similarity is exactly the threshold may be missed by banding.
 MISSED = 0.01
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _elements(
             slot = (slot + np.uint64(1)) & mask
         if seen[slot, 0] != stamp:
             seen[slot, 0], seen[slot, 1], table[slot] = stamp, 0, state
-        found[place] = np.uint32(mix(state + np.uint64(seen[slot, 1]) * _GOLDEN) >> np.uint64(32))
+        found[place] = np.uint32(mix(state + np.uint64(seen[slot, 1]) * GAMMA) >> np.uint64(32))
         seen[slot, 1] += 1
     return size
 
@@ -248,7 +248,7 @@ def _signatures(
         least = values[row]
         if short[row]:  # 64 bits of the whole text, spread: of billions of short texts some share 32 bits
             for k in range(permutations):
-                least[k] = np.uint32(mix(whole[row] + np.uint64(k) * _GOLDEN) >> np.uint64(32))
+                least[k] = np.uint32(mix(whole[row] + np.uint64(k) * GAMMA) >> np.uint64(32))
             continue
         least[:] = np.uint32(0xFFFFFFFF)
         mine = hashes[starts[row] : starts[row + 1]]
@@ -265,7 +265,7 @@ def _band_keys(values: Values, number: int, size: int) -> Any:  # pragma: no cov
     keys = np.empty((len(values), number), np.uint64)
     for row in range(len(values)):
         for band in range(number):
-            key = mix(np.uint64(band) + _GOLDEN)
+            key = mix(np.uint64(band) + GAMMA)
             for k in range(band * size, (band + 1) * size):
                 key = mix(key ^ np.uint64(values[row, k]))
             keys[row, band] = key

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import ClassVar
 
-from acclimate.augment.expand.edits import edit_texts
 from acclimate.augment.expand.protected import Kind, Protection
-from acclimate.augment.expand.replacing import check_share, replace_words
-from acclimate.augment.expand.thesaurus import load, sources_for
+from acclimate.augment.expand.replacing import check_share, replace_by_thesaurus
 from acclimate.data.domain import Domain
 
 
@@ -50,7 +47,4 @@ class Cilin:
 
     def expand(self, examples: Domain, times: int, seed: int, workers: int = 1) -> Domain:
         """``times`` new examples for each one; see :class:`acclimate.augment.base.Augmenter`."""
-        sources, notes = sources_for(examples.texts, ["cilin"])
-        protection = Protection(self.keep, self.patterns)
-        work = partial(replace_words, source=partial(load, sources), alpha=self.alpha, protection=protection)
-        return edit_texts(self, examples, work, times=times, seed=seed, workers=workers, notes=notes)
+        return replace_by_thesaurus(self, "cilin", examples, times=times, seed=seed, workers=workers)

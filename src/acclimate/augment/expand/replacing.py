@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from acclimate.augment.expand.draws import draws, states_of, stream_of
-from acclimate.augment.expand.edits import Row
+from acclimate.augment.expand.edits import Row, edit_texts
 from acclimate.augment.expand.layout import Lexicon, parse
 from acclimate.augment.expand.operations import replace
 from acclimate.augment.expand.protected import Protection
+from acclimate.augment.expand.thesaurus import load, sources_for
+from acclimate.data.domain import Domain
 from acclimate.errors import InputError
 
 
@@ -16,6 +20,18 @@ def check_share(method: str, alpha: float) -> None:
     """Raise an InputError for a share of words outside (0, 1)."""
     if not 0 < alpha < 1:
         raise InputError(f"{method} with alpha={alpha}", expected="a share above 0 and below 1", fix="use 0.1")
+
+
+def replace_by_thesaurus(method: Any, source: str, examples: Domain, *, times: int, seed: int, workers: int) -> Domain:
+    """New examples in which a share of the words is replaced by synonyms of one source (``wordnet``, ``cilin``).
+
+    Args:
+        method: the augmenter, with ``alpha``, ``keep`` and ``patterns``.
+    """
+    sources, notes = sources_for(examples.texts, [source])
+    protection = Protection(method.keep, method.patterns)
+    work = partial(replace_words, source=partial(load, sources), alpha=method.alpha, protection=protection)
+    return edit_texts(method, examples, work, times=times, seed=seed, workers=workers, notes=notes)
 
 
 def replace_words(

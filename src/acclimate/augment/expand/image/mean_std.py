@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acclimate.augment.expand.image.pictures import Pixels
 from acclimate.augment.expand.image.plans import check_range
-from acclimate.augment.expand.image.styles import blended, expand
+from acclimate.augment.expand.image.styles import expand, through_tables
 from acclimate.data.domain import Domain
 
 Floats = NDArray[np.float64]
@@ -65,13 +65,7 @@ class MeanStd:
 
     def restyle(self, picture: Pixels, style: Pixels) -> Pixels:
         """One picture ``(c, h, w)`` uint8 in the look of another."""
-        from acclimate.augment.expand.image.points import apply_tables, histograms
-
-        work, only = picture[None].copy(), np.zeros(1, dtype=np.int64)
-        matched = match_moments(histograms(work, only)[0], histograms(style[None], only)[0])
-        apply_tables(work, only, blended(matched, self.strength)[None])
-        restyled: Pixels = work[0]
-        return restyled
+        return through_tables(match_moments, picture, style, self.strength)
 
     def expand(self, examples: Domain, times: int, seed: int, workers: int = 1) -> Domain:
         """``times`` new pictures for each one; see :func:`acclimate.augment.expand.image.styles.expand`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
@@ -110,7 +110,22 @@ def _expand_chunk(tasks: Sequence[_Task], *, restyler: Restyler) -> list[bytes]:
     return made
 
 
-def blended(matched: np.ndarray[Any, np.dtype[np.float64]], strength: float) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Tables ``(c, 256)`` of new values, taken only ``strength`` of the way from the old ones, as bytes."""
+Histograms = np.ndarray[Any, np.dtype[np.int64]]
+Levels = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def through_tables(match: Callable[[Histograms, Histograms], Levels], picture: Pixels, style: Pixels, strength: float) -> Pixels:
+    """A picture ``(c, h, w)`` uint8 in the look of another, by a table of new values for each channel.
+
+    Args:
+        match: what each level becomes, ``(c, 256)``, from the histograms ``(c, 256)`` of both.
+        strength: how much of the way is gone, 0 to 1.
+    """
+    from acclimate.augment.expand.image.points import apply_tables, histograms
+
+    work, only = picture[None].copy(), np.zeros(1, dtype=np.int64)
+    matched = match(histograms(work, only)[0], histograms(style[None], only)[0])
     mixed = (1 - strength) * np.arange(256) + strength * matched
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    apply_tables(work, only, np.clip(np.rint(mixed), 0, 255).astype(np.uint8)[None])
+    restyled: Pixels = work[0]
+    return restyled
