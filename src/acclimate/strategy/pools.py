@@ -17,8 +17,9 @@ from acclimate.select.budget import Budget, count_words
 from acclimate.select.pick import Pick
 from acclimate.select.stream import estimate as measuring
 from acclimate.select.stream import run
+from acclimate.select.stream.choice import FIT_ROWS, Choice
 from acclimate.select.stream.estimate import Estimate
-from acclimate.select.stream.run import FIT_ROWS, Streamed
+from acclimate.select.stream.folder import Streamed
 from acclimate.strategy.select import toolbox
 
 
@@ -58,22 +59,19 @@ def select_stream(
     ['fever of a patient']
     """
     wanted = Budget.parse(budget)
-    return run.select_stream(
-        pool,
-        target,
-        Path(out),
+    choice = Choice(
         method=method,
+        settings=settings,
         budget=wanted,
-        pick=pick,
+        pick=Pick.parse(pick),
         seed=seed,
-        tools=toolbox(embed, model=model, learner=learner, language_model=language_model),
-        also=also,
-        engine=engine,
-        format=format,
+        also=also or {},
+        models=_names(embed, model, language_model),
         count_tokens=_counter(count_tokens, model, wanted),
         fit_rows=fit_rows,
-        **settings,
     )
+    tools = toolbox(embed, model=model, learner=learner, language_model=language_model)
+    return run.select_stream(pool, target, Path(out), choice=choice, tools=tools, engine=engine, format=format)
 
 
 def estimate(
@@ -96,21 +94,28 @@ def estimate(
 ) -> Estimate:
     """Time, memory and disk that :func:`select_stream` would take, measured on pieces of the pool."""
     wanted = Budget.parse(budget)
-    return measuring.estimate(
-        pool,
-        target,
+    choice = Choice(
         method=method,
+        settings=settings,
         budget=wanted,
-        pick=pick,
+        pick=Pick.parse(pick),
         seed=seed,
-        tools=toolbox(embed, model=model, learner=learner, language_model=language_model),
-        also=also,
-        workers=workers,
+        also=also or {},
+        models=_names(embed, model, language_model),
         count_tokens=_counter(count_tokens, model, wanted),
         fit_rows=fit_rows,
-        **settings,
     )
+    tools = toolbox(embed, model=model, learner=learner, language_model=language_model)
+    return measuring.estimate(pool, target, choice=choice, tools=tools, workers=workers)
 
 
 def _counter(given: Callable[[str], int] | None, model: str, budget: Budget) -> Callable[[str], int]:
     return given or (token_counter(model) if budget.kind == "tokens" else count_words)
+
+
+def _names(embed: Embed | None, model: str, language_model: str) -> tuple[str, ...]:
+    """What tells the models of one job from those of another."""
+    if embed is None:
+        return model, language_model
+    reference = getattr(embed, "reference", None)
+    return str(reference.fingerprint if reference is not None else type(embed).__qualname__), language_model

@@ -22,12 +22,16 @@ from acclimate.data.load import load
 from acclimate.data.make import make_target, open_target
 from acclimate.data.shards import Pool, pool
 from acclimate.data.write import write
-from acclimate.engine.base import engine
+from acclimate.engine.base import Engine, engine
 from acclimate.errors import InputError, RunError
 from acclimate.features.ngrams import hash_ngrams
 from acclimate.select.base import Toolbox
+from acclimate.select.budget import Budget
+from acclimate.select.pick import Pick
 from acclimate.select.run import select
-from acclimate.select.stream.run import select_stream
+from acclimate.select.stream.choice import Choice
+from acclimate.select.stream.folder import Streamed
+from acclimate.select.stream.run import select_stream as stream
 
 WARD = ("fever", "patient", "dose", "nurse", "ward", "pulse")
 ROAD = ("car", "engine", "wheel", "road", "brake", "tyre", "dealer")
@@ -54,6 +58,24 @@ def embed(contents: Any) -> Any:
 
 
 TOOLS = Toolbox(embed=embed)
+
+
+def select_stream(
+    pieces: Pool,
+    wanted: Any,
+    out: Path,
+    *,
+    method: str,
+    budget: str | float = "20%",
+    pick: str = "top",
+    tools: Toolbox | None = None,
+    runner: Engine | None = None,
+    format: str = "parquet",  # noqa: A002 - as it is called there
+    asked: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Streamed:
+    choice = Choice(method, settings, Budget.parse(budget), Pick.parse(pick), **(asked or {}))
+    return stream(pieces, wanted, out, choice=choice, tools=tools, engine=runner, format=format)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +109,7 @@ def test_what_is_kept_is_what_is_kept_in_memory(tmp_path: Path, folder: Path, me
     pieces = opened(folder)
     assert len(pieces.shards) > 4
     streamed = select_stream(
-        pieces, target(), tmp_path / "out", method=method, budget=50, pick=pick, seed=5, tools=TOOLS, **STREAMED[method]
+        pieces, target(), tmp_path / "out", method=method, budget=50, pick=pick, tools=TOOLS, asked={"seed": 5}, **STREAMED[method]
     )
     whole = load([folder / "a.jsonl", folder / "b.jsonl.zst"], text="text", label="kind")
     kept = select(whole, target(), method=method, budget=50, pick=pick, seed=5, tools=TOOLS, **STREAMED[method]).to_table()
@@ -104,7 +126,7 @@ def test_processes_and_ray_write_the_bytes_of_one_process(tmp_path: Path, folder
     made = {}
     for name, runner in {"one": engine(), "two": engine(workers=2), "ray": ray_engine}.items():
         done = select_stream(
-            opened(folder), target(), tmp_path / name, method=method, budget="10%", tools=TOOLS, engine=runner, **STREAMED[method]
+            opened(folder), target(), tmp_path / name, method=method, budget="10%", tools=TOOLS, runner=runner, **STREAMED[method]
         )
         made[name] = contents(tmp_path / name)
         assert len(done) == 30
@@ -144,7 +166,13 @@ def test_a_large_pool_is_learned_from_by_a_sample_that_does_not_depend_on_the_pi
     for number, bytes_each in enumerate((1500, 1500)):
         pieces = pool(folder / "a.jsonl", text="text", shard_bytes=bytes_each)
         done = select_stream(
-            pieces, target(), tmp_path / str(number), method="classifier", budget=20, fit_rows=80, engine=engine(workers=1 + number)
+            pieces,
+            target(),
+            tmp_path / str(number),
+            method="classifier",
+            budget=20,
+            asked={"fit_rows": 80},
+            runner=engine(workers=1 + number),
         )
         kept.append(contents(tmp_path / str(number)))
         assert sum(label == "ward" for label in load(done.paths, text="text", label="kind").labels) > 15
@@ -244,8 +272,8 @@ def slowly(job, item):
 if __name__ == "__main__":
     import cloudpickle
     setattr(run, sys.argv[3], slowly)
-    run.select_stream(here.opened(Path(sys.argv[1])), here.target(), Path(sys.argv[2]), method="dsir", budget=30, buckets=4096,
-                      engine=engine(workers=int(sys.argv[5])))
+    here.select_stream(here.opened(Path(sys.argv[1])), here.target(), Path(sys.argv[2]), method="dsir", budget=30, buckets=4096,
+                      runner=engine(workers=int(sys.argv[5])))
 """
 
 
@@ -299,3 +327,9 @@ def test_the_manifest_says_what_was_made_of_what(tmp_path: Path, folder: Path) -
     assert [Path(one["file"]).name for one in manifest["pool"]] == ["a.jsonl", "b.jsonl.zst"]
     assert all(len(digest) == 32 for one in manifest["pool"] for digest in one["shards"])
     assert len(load(done.paths, text="text", label="label")) == 30
+
+
+def test_a_job_for_another_model_is_another_job(tmp_path: Path, folder: Path) -> None:
+    first = select_stream(opened(folder), target(), tmp_path / "out", method="knn", budget=5, tools=TOOLS, asked={"models": ("a",)})
+    other = select_stream(opened(folder), target(), tmp_path / "out", method="knn", budget=5, tools=TOOLS, asked={"models": ("b",)})
+    assert first.manifest["key"] != other.manifest["key"]

@@ -25,8 +25,8 @@ from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, write_json, write_parquet
 from acclimate.errors import InputError
 from acclimate.features.minhash import MinHash
+from acclimate.select.stream.folder import Streamed, check_format, finished, working
 from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_key
-from acclimate.select.stream.run import FORMATS, Streamed, _finished, _folder
 
 #: Bytes of the texts of a part, about.
 PART_BYTES = 256 << 20
@@ -55,20 +55,19 @@ def distinct(
             stays instead; ``similarity`` to it), ``manifest.json``.
         words, permutations, threshold: as in :class:`acclimate.features.minhash.MinHash`.
         engine: where the work is done; this process where not given.
-        format: of the parts, one of :data:`acclimate.select.stream.run.FORMATS`.
+        format: of the parts, one of :data:`acclimate.select.stream.folder.FORMATS`.
 
     Raises:
         InputError: a setting out of its range, pictures, a bad row (by file and line), a truncated file, or a folder that holds
             something else.
         RunError: the disk is full, or workers keep dying.
     """
-    if format not in FORMATS:
-        raise InputError(f"The format '{format}' of parts", expected=f"one of {', '.join(FORMATS)}", fix="leave it out for Parquet")
+    check_format(format)
     minhash = check_settings(words, permutations, threshold)
     engine = engine or Local()
     whole = content_hash("distinct", near_key(pool, minhash), format)
-    with _folder(out) as work, engine:
-        done = _finished(out, whole)
+    with working(out) as work, engine:
+        done = finished(out, whole)
         if done is not None:
             return done
         begun = time.monotonic()

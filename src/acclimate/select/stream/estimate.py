@@ -8,23 +8,20 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from acclimate.data.domain import Domain
 from acclimate.data.shards import Pool, Shard, rows_estimated
 from acclimate.data.target import Target
-from acclimate.engine.build import build
 from acclimate.errors import InputError
-from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Toolbox
 from acclimate.select.budget import Budget
-from acclimate.select.pick import Pick
+from acclimate.select.stream.choice import Choice
 from acclimate.select.stream.jobs import Job, Surveyed, ToKeep, ToScore, keep, load_scores, score, survey
-from acclimate.select.stream.run import FIT_ROWS, fit_sample, prepared
+from acclimate.select.stream.run import fit_sample
 from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 
 #: Bytes of each piece that is measured, and how many pieces: from the beginning, the middle and the end.
@@ -66,16 +63,9 @@ def estimate(
     pool: Pool,
     target: Target,
     *,
-    method: str,
-    budget: str | float | Budget,
-    pick: str | Mapping[str, Any] | Pick | None = None,
-    seed: int = 0,
+    choice: Choice,
     tools: Toolbox | None = None,
-    also: Mapping[str, Domain] | None = None,
     workers: int = 1,
-    count_tokens: Callable[[str], int] | None = None,
-    fit_rows: int = FIT_ROWS,
-    **settings: Any,
 ) -> Estimate:
     """Do the work on about thirty megabytes of the pool, and say what all of it would take.
 
@@ -85,18 +75,16 @@ def estimate(
     Raises:
         InputError: as :func:`acclimate.select.stream.run.select_stream`.
     """
-    wanted, taking = Budget.parse(budget), Pick.parse(pick)
-    tools = dataclasses.replace(tools or Toolbox(), seed=seed)
+    tools = dataclasses.replace(tools or Toolbox(), seed=choice.seed)
     folder = Path(tempfile.mkdtemp(prefix="acclimate-estimate-"))
     try:
-        job = prepared(pool, target, folder, method, settings, taking, wanted, seed, tools, also, count_tokens, fit_rows)
+        job = choice.job(pool, target, folder, tools)
         pieces = _pieces(pool)
-        warm = _Measure(job, target, tools, wanted, method)
-        warm(pieces[:1])  # compiles, loads models
+        _Measure(job, target, tools, choice)(pieces[:1])  # compiles, loads models
         shutil.rmtree(folder)
         folder.mkdir()
-        job = dataclasses.replace(job, selector=build(METHODS, "selector", method, settings, tools.provided))
-        return _scaled(pool, _Measure(job, target, tools, wanted, method)(pieces), wanted, workers)
+        job = dataclasses.replace(job, selector=choice.selector(tools))
+        return _scaled(pool, _Measure(job, target, tools, choice)(pieces), choice.budget, workers)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,8 +111,7 @@ class _Measure:
     job: Job
     target: Target
     tools: Toolbox
-    budget: Budget
-    method: str
+    choice: Choice
 
     def __call__(self, pieces: Sequence[Shard]) -> _Taken:
         job, taken = self.job, _Taken()
@@ -152,12 +139,12 @@ class _Measure:
             selector.settle(cast("Any", sum(cast("Any", one.statistic).astype(np.int64) for one in surveyed)), self.target)
         else:
             numbered = {piece.number: 0 for piece in pieces}
-            fit_sample(self.job, pieces, numbered, self.target, self.tools, self.method)
+            fit_sample(self.job, pieces, numbered, self.target, self.tools, self.choice.method)
 
     def _keep(self, pieces: Sequence[Shard], surveyed: Sequence[Surveyed], taken: _Taken) -> None:
         numbers = [piece.number for piece in pieces]
-        limit = self.budget.limit(taken.usable) if self.budget.kind == "share" else max(1.0, 0.02 * taken.usable)
-        if self.budget.kind == "tokens":
+        limit = self.choice.budget.limit(taken.usable) if self.choice.budget.kind == "share" else max(1.0, 0.02 * taken.usable)
+        if self.choice.budget.kind == "tokens":
             costs = [load_scores(self.job, number)[1] for number in numbers]
             limit = max(1.0, 0.02 * float(np.nansum(np.concatenate(costs))))
         found = find_threshold(lambda number: load_scores(self.job, number), numbers, limit)

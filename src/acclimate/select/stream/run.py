@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import filelock
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -18,22 +16,19 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, unify
-from acclimate.data.hygiene import Sweeper
-from acclimate.data.load import load
-from acclimate.data.shards import Pool, Shard, rows_estimated
+from acclimate.data.shards import Pool, Shard
 from acclimate.data.streams import split_suffix
 from acclimate.data.target import Target
 from acclimate.engine.base import Engine
-from acclimate.engine.build import build
 from acclimate.engine.local import Local
 from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_json
-from acclimate.errors import InputError, RunError
+from acclimate.errors import InputError
 from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Selector, Toolbox
-from acclimate.select.budget import Budget, count_words
 from acclimate.select.needs import check_needs
-from acclimate.select.pick import Pick
+from acclimate.select.stream.choice import Choice, print_of
+from acclimate.select.stream.folder import Streamed, check_format, finished, working
 from acclimate.select.stream.jobs import (
     Job,
     Surveyed,
@@ -48,45 +43,12 @@ from acclimate.select.stream.jobs import (
 )
 from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 
-#: Rows that a selector is fitted on, about, where what it learns does not add up. A pool of fewer rows is learned from whole.
-FIT_ROWS = 50_000
 #: Seconds between two savings of what was surveyed.
 _SAVE_SECONDS = 10.0
 #: Bytes of a part of the result, about, before compression.
 PART_BYTES = 32 << 20
-FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv")
 
 Integers = NDArray[np.int64]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Streamed:
-    """What was kept of a pool, in files.
-
-    Attributes:
-        folder: where they are.
-        manifest: what ``manifest.json`` says: method, budget, threshold, counts, input files and shards, parts.
-    """
-
-    folder: Path
-    manifest: Mapping[str, Any]
-
-    @property
-    def paths(self) -> list[Path]:
-        """The parts, in order of the pool."""
-        return [self.folder / part["file"] for part in self.manifest["parts"]]
-
-    @property
-    def notes(self) -> list[str]:
-        """What a user should know about the choice."""
-        return list(self.manifest["notes"])
-
-    def __len__(self) -> int:
-        return int(self.manifest["kept"])
-
-    def to_domain(self) -> Domain:
-        """The kept examples with their weights, in order of the pool, in memory."""
-        return load([str(path) for path in self.paths])
 
 
 def select_stream(
@@ -94,58 +56,45 @@ def select_stream(
     target: Target,
     out: Path,
     *,
-    method: str = "classifier",
-    budget: str | float | Budget = "20%",
-    pick: str | Mapping[str, Any] | Pick | None = None,
-    seed: int = 0,
+    choice: Choice,
     tools: Toolbox | None = None,
-    also: Mapping[str, Domain] | None = None,
     engine: Engine | None = None,
     format: str = "parquet",  # noqa: A002 - the name users know
-    count_tokens: Callable[[str], int] = count_words,
-    fit_rows: int = FIT_ROWS,
-    **settings: Any,
 ) -> Streamed:
     """Keep the examples of a pool that are most useful for the target, into files.
 
     Memory does not grow with the pool: every stage holds one block of a shard in each worker. What a method learns from the pool it
-    learns from all of it where that adds up (``dsir``), else from about ``fit_rows`` rows drawn from it. Scores go to disk, the
-    budget's threshold is found there exactly, and ties are taken in order. What is chosen does not depend on the engine, the
+    learns from all of it where that adds up (``dsir``), else from about ``choice.fit_rows`` rows drawn from it. Scores go to disk,
+    the budget's threshold is found there exactly, and ties are taken in order. What is chosen does not depend on the engine, the
     number of workers, or how often the job was stopped: a second start does what is missing.
 
     Args:
         pool: what to choose from.
-        target: the domain to be good at; what of the pool repeats its sealed parts, or ``also``, is left out, and listed in
+        target: the domain to be good at; what of the pool repeats its sealed parts, or ``choice.also``, is left out, and listed in
             ``removed.parquet``.
         out: a folder for the result: ``part-00000.parquet``, ..., ``manifest.json``. Parts follow the order of the pool.
-        method, budget, seed, settings: as in :func:`acclimate.select.run.select`.
-        pick: ``"top"``, or ``"gumbel"`` with its ``temperature``. Other ways of taking rows compare rows with one another, and
-            need a pool in memory.
+        choice: what to keep. Ways of taking rows other than ``top`` and ``gumbel`` compare rows with one another, and need a pool
+            in memory.
         tools: what the method may be handed.
-        also: further tests by name.
         engine: where the work is done; this process where not given.
-        format: of the parts, one of :data:`FORMATS`.
-        count_tokens: the length of a text, for a budget of tokens; picklable.
-        fit_rows: see above.
+        format: of the parts, one of :data:`acclimate.select.stream.folder.FORMATS`.
 
     Raises:
         InputError: as ``select``; also a method or a way of taking rows that needs the whole pool in memory, a bad row (by file and
             line), a truncated file, or a folder that holds something else.
         RunError: the disk is full, workers keep dying, or a file changed while it was read.
     """
-    wanted, taking = Budget.parse(budget), Pick.parse(pick)
-    if format not in FORMATS:
-        raise InputError(f"The format '{format}' of parts", expected=f"one of {', '.join(FORMATS)}", fix="leave it out for Parquet")
-    tools = dataclasses.replace(tools or Toolbox(), seed=seed)
+    check_format(format)
+    tools = dataclasses.replace(tools or Toolbox(), seed=choice.seed)
     engine = engine or Local()
-    key = _key(pool, target, method, settings, seed, also or {}, tools, fit_rows)
-    whole = content_hash(key, str(wanted), str(taking), format)
-    with _folder(out) as work, engine:
-        done = _finished(out, whole)
+    key = choice.key(pool, target)
+    whole = content_hash(key, str(choice.budget), str(choice.pick), format)
+    with working(out) as work, engine:
+        done = finished(out, whole)
         if done is not None:
             return done
-        job = prepared(pool, target, work / key, method, settings, taking, wanted, seed, tools, also, count_tokens, fit_rows)
-        run = _Run(pool, target, out, work / key, engine, job.selector, method, wanted, taking)
+        job = choice.job(pool, target, work / key, tools)
+        run = _Run(pool, target, out, work / key, engine, job.selector, choice)
         begun = time.monotonic()
         surveyed, statistic = run.survey(job)
         run.fit(job, surveyed, statistic, tools)
@@ -154,43 +103,10 @@ def select_stream(
         found = run.threshold(job, surveyed)
         weights = run.keep(job, surveyed, found)
         parts = run.write(job, format, weights, found.taken)
-        manifest = run.manifest(whole, surveyed, found, parts, seed, settings, time.monotonic() - begun)
+        manifest = run.manifest(whole, surveyed, found, parts, time.monotonic() - begun)
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
         return Streamed(out, manifest)
-
-
-def prepared(
-    pool: Pool,
-    target: Target,
-    work: Path,
-    method: str,
-    settings: Mapping[str, Any],
-    taking: Pick,
-    budget: Budget,
-    seed: int,
-    tools: Toolbox,
-    also: Mapping[str, Domain] | None,
-    count_tokens: Callable[[str], int] | None,
-    fit_rows: int,
-) -> Job:
-    """What workers need to know, with a selector that is not fitted yet.
-
-    Raises:
-        InputError: a method or a way of taking rows that needs the pool in memory.
-    """
-    selector = _selector(method, settings, tools, taking)
-    return Job(
-        pool=pool,
-        roles=_roles(selector, pool),
-        work=work,
-        selector=selector,
-        sweeper=_sweeper(target, also),
-        sampled=0.0 if "adds-up" in selector.traits else _share(pool, fit_rows),
-        seed=seed,
-        temperature=taking.temperature if taking.how == "gumbel" else None,
-        count_tokens=count_tokens if budget.kind == "tokens" else None,
-    )
 
 
 def fit_sample(job: Job, shards: Sequence[Shard], first: Mapping[int, int], target: Target, tools: Toolbox, method: str) -> None:
@@ -205,124 +121,6 @@ def fit_sample(job: Job, shards: Sequence[Shard], first: Mapping[int, int], targ
     job.selector.fit(sample, target)
 
 
-def _selector(method: str, settings: Mapping[str, Any], tools: Toolbox, taking: Pick) -> Selector:
-    selector = build(METHODS, "selector", method, settings, tools.provided)
-    streams = sorted(name for name, kind in METHODS.items() if not {"of-pool", "whole-domains"} & set(kind.traits))
-    if {"of-pool", "whole-domains"} & set(selector.traits):
-        raise InputError(
-            f"'{method}' scores a row among all others, so it needs the pool in memory",
-            expected=f"a method whose score depends on the row alone: {', '.join(streams)}",
-            fix="name one of them, or select from a sample of the pool",
-        )
-    if taking.how not in ("top", "gumbel") or taking.per is not None or taking.distinct:
-        raise InputError(
-            f"Rows taken by '{taking}' are compared with one another, which needs the pool in memory",
-            expected="top or gumbel, without groups",
-            fix="keep more rows in this way first, then select among them in memory; repetitions go with `acclimate distinct`",
-        )
-    return selector
-
-
-def _roles(selector: Selector, pool: Pool) -> tuple[str, ...]:
-    needs = set(selector.needs)
-    known = pool.columns.used()
-    roles = {"label": "source labels" in needs, "domain": "source domains" in needs}
-    for role, wanted in roles.items():
-        if wanted and role not in known:
-            raise InputError(
-                f"The pool '{pool.name}' has no {role} column that was named or could be guessed",
-                expected=f"source {role}s, which the method needs",
-                fix=f"name it, for example --{role} COLUMN",
-            )
-    return tuple(role for role, wanted in roles.items() if wanted)
-
-
-def _print_of(target: Target) -> str:
-    """A hash of everything of the target that a selection depends on; the sealed labels are not of it."""
-    parts = [target.labelled, target.unlabelled, target.test.inputs, *([target.validation.inputs] if target.validation else [])]
-    return content_hash([part.fingerprint for part in parts])
-
-
-def _sweeper(target: Target, also: Mapping[str, Domain] | None) -> Sweeper | None:
-    sealed = len(target.test) + sum(map(len, (also or {}).values())) + (len(target.validation) if target.validation else 0)
-    return Sweeper(target, also) if sealed else None
-
-
-def _share(pool: Pool, fit_rows: int) -> float:
-    """The share of rows to fit on, by the mean size of a row at the beginning of the pool's first file; 1 for all."""
-    rows = rows_estimated(pool)
-    return 1.0 if rows <= fit_rows else fit_rows / rows
-
-
-def _key(
-    pool: Pool,
-    target: Target,
-    method: str,
-    settings: Mapping[str, Any],
-    seed: int,
-    also: Mapping[str, Domain],
-    tools: Toolbox,
-    fit_rows: int,
-) -> str:
-    """What everything up to the scores depends on."""
-    shards = [dataclasses.astuple(shard) for shard in pool.shards]
-    columns = dataclasses.astuple(pool.columns)
-    sealed = [_print_of(target), [(name, domain.fingerprint) for name, domain in sorted(also.items())]]
-    settled = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS, default=str).decode()
-    reader = getattr(tools.embed, "fingerprint", "")
-    return content_hash(pool.stamps, shards, columns, pool.on_bad_row, sealed, method, settled, seed, str(reader), fit_rows)
-
-
-@contextlib.contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """The folder of unfinished work, while nobody else works there.
-
-    Raises:
-        InputError: ``out`` is a file, holds something that is not a selection, or another process works there.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
-    work = out / ".work"
-    if out.is_dir() and not (out / "manifest.json").exists() and not work.exists() and any(out.iterdir()):
-        raise InputError(f"'{out}' holds other files", expected="an empty or a new folder", fix="name another one")
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"'{out}' cannot be written ({error.strerror})", expected="a writable folder", fix="choose another"
-        ) from error
-    lock = filelock.FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise InputError(
-            f"Another process is selecting into '{out}'", expected="one at a time", fix="wait for it, or choose another folder"
-        ) from error
-    try:
-        yield work
-    finally:
-        lock.release()
-        with contextlib.suppress(OSError):
-            (out / ".lock").unlink()
-            work.rmdir()  # where nothing is left to go on with
-
-
-def _finished(out: Path, whole: str) -> Streamed | None:
-    """What is there already, if it is what was asked for and every part is whole; otherwise it is cleared away."""
-    file = out / "manifest.json"
-    if not file.exists():
-        return None
-    manifest = read_json(file)
-    if manifest.get("key") == whole and all(
-        (out / part["file"]).exists() and file_hash(out / part["file"]) == part["sha256"] for part in manifest["parts"]
-    ):
-        return Streamed(out, manifest)
-    file.unlink()
-    for part in manifest["parts"]:
-        (out / part["file"]).unlink(missing_ok=True)
-    return None
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Run:
     """The stages of one job, each of which skips what an earlier start finished."""
@@ -333,9 +131,7 @@ class _Run:
     work: Path
     engine: Engine
     selector: Selector
-    method: str
-    budget: Budget
-    taking: Pick
+    choice: Choice
 
     def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[np.int64] | None]:
         """Every shard read for the first time, in order; and the statistic of a selector whose learning adds up."""
@@ -383,11 +179,11 @@ class _Run:
     def fit(self, job: Job, surveyed: Sequence[Surveyed], statistic: NDArray[np.int64] | None, tools: Toolbox) -> None:
         """Make the selector ready to score."""
         if not job.sampled:
-            check_needs(METHODS, self.method, _first_rows(self.pool, job), self.target, tools, self.selector)
+            check_needs(METHODS, self.choice.method, _first_rows(self.pool, job), self.target, tools, self.selector)
             assert statistic is not None
             cast("AddsUp", self.selector).settle(statistic, self.target)
             return
-        fit_sample(job, self.pool.shards, first_rows(self.pool, surveyed), self.target, tools, self.method)
+        fit_sample(job, self.pool.shards, first_rows(self.pool, surveyed), self.target, tools, self.choice.method)
 
     def score(self, job: Job, surveyed: Sequence[Surveyed]) -> None:
         """Every shard scored into a file."""
@@ -409,7 +205,7 @@ class _Run:
     def threshold(self, job: Job, surveyed: Sequence[Surveyed]) -> Threshold:
         """From which score on rows are kept; at least one row is."""
         numbers = [shard.number for shard in self.pool.shards]
-        limit = self.budget.limit(sum(one.usable for one in surveyed))
+        limit = self.choice.budget.limit(sum(one.usable for one in surveyed))
         found = find_threshold(lambda number: load_scores(job, number), numbers, limit)
         if found is None:  # of a budget of tokens, which the best row alone exceeds
             found = find_threshold(lambda number: (load_scores(job, number)[0], _ones(job, number)), numbers, 1)
@@ -482,8 +278,6 @@ class _Run:
         surveyed: Sequence[Surveyed],
         found: Threshold,
         parts: list[dict[str, Any]],
-        seed: int,
-        settings: Mapping[str, Any],
         seconds: float,
     ) -> dict[str, Any]:
         """What the folder holds, and of what it was made."""
@@ -495,23 +289,25 @@ class _Run:
         if bad:
             reasons = [reason for one in surveyed for reason in one.bad[0]][:5]
             notes.append(f"{bad} bad rows were skipped: {'; '.join(reasons)}")
-        limit = self.budget.limit(usable)
+        budget = self.choice.budget
+        limit = budget.limit(usable)
         if found.taken == usable and found.spent < limit:
-            notes.append(f"the budget of {self.budget} is more than the whole pool: all {usable} examples are kept")
+            notes.append(f"the budget of {budget} is more than the whole pool: all {usable} examples are kept")
         if found.spent > limit:
-            notes.append(f"the best example alone has {found.spent:.0f} tokens, more than the budget of {self.budget}; it is kept")
+            notes.append(f"the best example alone has {found.spent:.0f} tokens, more than the budget of {budget}; it is kept")
         digests = {one.number: one.digest for one in surveyed}
         return {
             "key": key,
             "acclimate": version("acclimate"),
-            "method": self.method,
+            "method": self.choice.method,
             "settings": {
-                name: value if isinstance(value, (int, float, str, bool)) else str(value) for name, value in settings.items()
+                name: value if isinstance(value, (int, float, str, bool)) else str(value)
+                for name, value in self.choice.settings.items()
             },
-            "budget": str(self.budget),
-            "pick": str(self.taking),
-            "seed": seed,
-            "target": {"name": self.target.name, "fingerprint": _print_of(self.target)},
+            "budget": str(self.choice.budget),
+            "pick": str(self.choice.pick),
+            "seed": self.choice.seed,
+            "target": {"name": self.target.name, "fingerprint": print_of(self.target)},
             "pool": [
                 {"file": file, "bytes": size, "shards": [digests[s.number] for s in self.pool.shards if s.file == file]}
                 for file, size in self.pool.sizes

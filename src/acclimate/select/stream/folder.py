@@ -1,0 +1,106 @@
+"""The folder that a job on a pool writes into: its parts and manifest, unfinished work, one job at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from acclimate.data.domain import Domain
+from acclimate.data.load import load
+from acclimate.engine.storage import file_hash, read_json
+from acclimate.errors import InputError, RunError
+
+#: Of parts.
+FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Streamed:
+    """What was kept of a pool, in files.
+
+    Attributes:
+        folder: where they are.
+        manifest: what ``manifest.json`` says: method, budget, threshold, counts, input files and shards, parts.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The parts, in order of the pool."""
+        return [self.folder / part["file"] for part in self.manifest["parts"]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about the choice."""
+        return list(self.manifest["notes"])
+
+    def __len__(self) -> int:
+        return int(self.manifest["kept"])
+
+    def to_domain(self) -> Domain:
+        """The kept examples with their weights, in order of the pool, in memory."""
+        return load([str(path) for path in self.paths])
+
+
+def check_format(name: str) -> None:
+    """Raise an InputError for a format that parts cannot have."""
+    if name not in FORMATS:
+        raise InputError(f"The format '{name}' of parts", expected=f"one of {', '.join(FORMATS)}", fix="leave it out for Parquet")
+
+
+@contextlib.contextmanager
+def working(out: Path) -> Iterator[Path]:
+    """The folder of unfinished work, while nobody else works there.
+
+    Raises:
+        InputError: ``out`` is a file, holds something that is not a selection, or another process works there.
+        RunError: it cannot be written.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
+    work = out / ".work"
+    if out.is_dir() and not (out / "manifest.json").exists() and not work.exists() and any(out.iterdir()):
+        raise InputError(f"'{out}' holds other files", expected="an empty or a new folder", fix="name another one")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"'{out}' cannot be written ({error.strerror})", expected="a writable folder", fix="choose another"
+        ) from error
+    lock = filelock.FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise InputError(
+            f"Another process is selecting into '{out}'", expected="one at a time", fix="wait for it, or choose another folder"
+        ) from error
+    try:
+        yield work
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):
+            (out / ".lock").unlink()
+            work.rmdir()  # where nothing is left to go on with
+
+
+def finished(out: Path, key: str) -> Streamed | None:
+    """What is there already, if it is what was asked for and every part is whole; otherwise it is cleared away."""
+    file = out / "manifest.json"
+    if not file.exists():
+        return None
+    manifest = read_json(file)
+    if manifest.get("key") == key and all(
+        (out / part["file"]).exists() and file_hash(out / part["file"]) == part["sha256"] for part in manifest["parts"]
+    ):
+        return Streamed(out, manifest)
+    file.unlink()
+    for part in manifest["parts"]:
+        (out / part["file"]).unlink(missing_ok=True)
+    return None
