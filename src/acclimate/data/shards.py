@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -415,6 +415,16 @@ def chunks_of(shard: Shard, size: int = 4 << 20) -> Iterator[bytes]:
                 )
             left -= len(chunk)
             yield chunk
+
+
+def rows_before(shards: Sequence[Shard], records: Iterable[int]) -> dict[int, int]:
+    """How many records of its file come before each shard, by its number; ``records``: of each shard, in the same order."""
+    first: dict[int, int] = {}
+    before: dict[str, int] = {}
+    for shard, count in zip(shards, records, strict=True):
+        first[shard.number] = before.get(shard.file, 0)
+        before[shard.file] = first[shard.number] + count
+    return first
 
 
 def rows_estimated(pool: Pool) -> float:

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.bad_rows import BadRows
-from acclimate.data.blocks import Reading, Wanted, blocks, take
+from acclimate.data.blocks import Reading, blocks, take
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
+from acclimate.data.pieces import Wanted
 from acclimate.data.shards import Pool, pool
 from acclimate.data.write import write
 from acclimate.errors import InputError

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.blocks import take
 from acclimate.data.domain import unify
-from acclimate.data.shards import Pool
+from acclimate.data.shards import Pool, rows_before
 from acclimate.data.write import write
 from acclimate.engine.base import Engine
 from acclimate.engine.local import Local
@@ -91,14 +91,8 @@ def check_settings(words: int, permutations: int, threshold: float) -> MinHash:
     return MinHash(words, permutations, threshold)
 
 
-def _first_rows(found: Found) -> tuple[int, ...]:
-    """How many records of its file come before each shard."""
-    before: dict[str, int] = {}
-    first = []
-    for shard, one in zip(found.job.pool.shards, found.shards, strict=True):
-        first.append(before.get(shard.file, 0))
-        before[shard.file] = first[-1] + one.records
-    return tuple(first)
+def _first_rows(found: Found) -> dict[int, int]:
+    return rows_before(found.job.pool.shards, (one.records for one in found.shards))
 
 
 # The list of what was left out

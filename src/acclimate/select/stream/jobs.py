@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.data.bad_rows import BadRows
-from acclimate.data.blocks import Reading, Wanted, blocks, take
+from acclimate.data.blocks import Reading, blocks, take
 from acclimate.data.domain import Domain, unify
 from acclimate.data.hygiene import Removal, Sweeper, removal_table
+from acclimate.data.pieces import Wanted
 from acclimate.data.shards import Pool, Shard
 from acclimate.data.write import write
 from acclimate.engine.storage import atomic_path, write_parquet

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.data.bad_rows import BadRows
-from acclimate.data.blocks import Reading, Wanted, blocks
+from acclimate.data.blocks import Reading, blocks
+from acclimate.data.pieces import Wanted
 from acclimate.data.shards import Pool, Shard
 from acclimate.engine.base import Engine
 from acclimate.engine.progress import meter
@@ -529,7 +530,7 @@ class ToList:
 
     number: int
     found: Found
-    first_rows: tuple[int, ...]
+    first_rows: Mapping[int, int]
 
 
 def list_duplicates(job: NearJob, item: ToList) -> tuple[int, int]:

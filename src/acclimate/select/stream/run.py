@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, unify
-from acclimate.data.shards import Pool, Shard
+from acclimate.data.shards import Pool, Shard, rows_before
 from acclimate.data.streams import split_suffix
 from acclimate.data.target import Target
 from acclimate.engine.base import Engine
@@ -183,11 +183,18 @@ class _Run:
             assert statistic is not None
             cast("AddsUp", self.selector).settle(statistic, self.target)
             return
-        fit_sample(job, self.pool.shards, first_rows(self.pool, surveyed), self.target, tools, self.choice.method)
+        fit_sample(
+            job,
+            self.pool.shards,
+            rows_before(self.pool.shards, (one.records for one in surveyed)),
+            self.target,
+            tools,
+            self.choice.method,
+        )
 
     def score(self, job: Job, surveyed: Sequence[Surveyed]) -> None:
         """Every shard scored into a file."""
-        first = first_rows(self.pool, surveyed)
+        first = rows_before(self.pool.shards, (one.records for one in surveyed))
         items = [
             ToScore(shard, first[shard.number], one.records, one.digest)
             for shard, one in zip(self.pool.shards, surveyed, strict=True)
@@ -214,7 +221,7 @@ class _Run:
 
     def keep(self, job: Job, surveyed: Sequence[Surveyed], found: Threshold) -> float:
         """The chosen rows of every shard written apart; gives the sum of their weights."""
-        first = first_rows(self.pool, surveyed)
+        first = rows_before(self.pool.shards, (one.records for one in surveyed))
         stamp = job.work / "kept" / "threshold.json"
         wanted = [found.score, found.ties]
         if stamp.exists() and read_json(stamp) != wanted:
@@ -325,16 +332,6 @@ class _Run:
         }
 
 
-def first_rows(pool: Pool, surveyed: Sequence[Surveyed]) -> dict[int, int]:
-    """How many records of its file come before each shard."""
-    first: dict[int, int] = {}
-    before: dict[str, int] = {}
-    for shard, one in zip(pool.shards, surveyed, strict=True):
-        first[shard.number] = before.get(shard.file, 0)
-        before[shard.file] = first[shard.number] + one.records
-    return first
-
-
 def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.Table:
     """A sample's rows with the ids that they have in the whole."""
     positions = np.asarray(table.column("\0position"))
@@ -348,7 +345,8 @@ def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.T
 def _first_rows(pool: Pool, job: Job) -> Domain:
     """A block of the pool, for checks of what a method needs."""
     from acclimate.data.bad_rows import BadRows
-    from acclimate.data.blocks import Reading, Wanted, blocks
+    from acclimate.data.blocks import Reading, blocks
+    from acclimate.data.pieces import Wanted
 
     for shard in pool.shards:
         for block in blocks(shard, Wanted.of(pool, job.roles), Reading(BadRows(pool.on_bad_row))):
