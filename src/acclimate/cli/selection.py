@@ -101,6 +101,12 @@ def select(
 ) -> None:
     """Keep the source examples that help the target, with scores and reasons."""
     if out is not None and names_folder(out):
+        if removed is not None:
+            raise InputError(
+                f"--removed {removed} beside a folder",
+                expected="no such option: what was removed is listed in removed.parquet in the folder",
+                fix="leave it out",
+            )
         from acclimate.cli.pools import select_pool
 
         columns: dict[str, Any] = {"text": text, "image": image, "messages": messages, "label": label}
