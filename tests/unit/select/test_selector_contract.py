@@ -166,7 +166,7 @@ def test_a_planted_part_is_found(name: str) -> None:
     planted = [(domain == "hospital") is not hard for domain in pool.domains]
     picked = picked_by(name, pool, make_target(), budget="40")
     # Chance is 0.8 for hard ones and 0.2 for the others. Influence seeks what lowers the loss: mostly, not only, the planted part.
-    least = 0.95 if hard else 0.6 if name == "influence" else 0.8
+    least = 0.95 if hard else 0.7 if name == "influence" else 0.8
     assert np.mean([planted[row] for row in picked.indices]) > least
 
 
