@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from acclimate.cli import distinct, info, runs, selection, stages
 from acclimate.cli.output import note
+from acclimate.engine.process import collect_rarely
 from acclimate.errors import AcclimateError, InterruptedRunError
 
 #: Failures of the place that files are written to, which any library below may meet: a user's to mend, no fault of the program.
@@ -68,6 +69,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; every foreseen failure is one message and a documented exit code, never a traceback."""
+    collect_rarely()
     try:
         app(arguments)
     except AcclimateError as error:

@@ -39,6 +39,7 @@ def select_pool(
     from acclimate.data.shards import pool as open_pool
     from acclimate.engine.base import engine as make_engine
     from acclimate.engine.build import build
+    from acclimate.engine.process import start_light
     from acclimate.engine.progress import show
     from acclimate.select import METHODS
     from acclimate.select.base import Toolbox
@@ -46,6 +47,7 @@ def select_pool(
     from acclimate.select.pick import Pick
     from acclimate.strategy.pools import estimate, select_stream
 
+    start_light()
     build(METHODS, "selector", method, settings, Toolbox().provided)
     Budget.parse(budget), Pick.parse(pick)
     engine = make_engine(engine_name, workers=workers, address=ray_address)

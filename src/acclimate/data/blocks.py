@@ -16,7 +16,7 @@ from acclimate.data.canonical import canonical_table
 from acclimate.data.domain import Domain, unify
 from acclimate.data.line_pieces import chosen_lines, line_pieces
 from acclimate.data.parquet_pieces import batches, parquet_pieces
-from acclimate.data.pieces import Integers, Wanted
+from acclimate.data.pieces import Integers, Wanted, numbered
 from acclimate.data.read import table_of
 from acclimate.data.record_pieces import record_pieces, records_in
 from acclimate.data.shards import Pool, Shard
@@ -30,11 +30,13 @@ class Block:
         domain: the usable ones.
         positions: ``(n,)`` the place of each of them among all records of the shard, bad ones counted.
         records: how many records of the shard end with this block, bad ones counted.
+        offsets: see :class:`acclimate.data.pieces.Piece`.
     """
 
     domain: Domain
     positions: Integers
     records: int
+    offsets: Integers | None = None
 
 
 @dataclasses.dataclass
@@ -75,21 +77,22 @@ def blocks(shard: Shard, wanted: Wanted, reading: Reading, first_row: int = 0) -
         records += piece.records
         table = piece.table
         if wanted.columns.id is None:
-            numbers = pa.array(positions + first_row).cast(pa.string())
-            table = table.set_column(table.schema.get_field_index("id"), "id", _prefixed(shard.prefix, numbers))
-        yield Block(Domain(wanted.domain, table), positions, records)
+            ids = numbered(shard.prefix, positions + first_row)
+            table = table.set_column(table.schema.get_field_index("id"), "id", ids)
+        yield Block(Domain(wanted.domain, table), positions, records, piece.offsets)
     reading.digest = hasher.hexdigest()
 
 
-def take(shard: Shard, pool: Pool, positions: Integers, first_row: int = 0) -> pa.Table:
+def take(shard: Shard, pool: Pool, positions: Integers, first_row: int = 0, offsets: Integers | None = None) -> pa.Table:
     """Chosen records of a shard with all their columns, in order, as :func:`acclimate.data.load.load` gives them.
 
     Args:
         positions: ascending, of usable records.
+        offsets: where each record of the shard begins, and where the last one ends, where that is known.
     """
     bad_rows = BadRows("fail")
     rows = np.asarray(positions, dtype=np.int64)
-    tables = [found for found in _whole_rows(shard, rows) if found.num_rows]
+    tables = [found for found in _whole_rows(shard, rows, offsets) if found.num_rows]
     table = unify(tables) if tables else pa.table({})
     ids = [f"{shard.prefix}:{first_row + position}" for position in rows.tolist()]
     folder = Path(shard.file).parent
@@ -98,13 +101,7 @@ def take(shard: Shard, pool: Pool, positions: Integers, first_row: int = 0) -> p
     )
 
 
-def _prefixed(prefix: str, numbers: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(f"{prefix}:", numbers, "")
-
-
-def _whole_rows(shard: Shard, positions: Integers) -> Iterator[pa.Table]:
+def _whole_rows(shard: Shard, positions: Integers, offsets: Integers | None) -> Iterator[pa.Table]:
     """All columns of chosen records, in order."""
     if shard.kind == "parquet":
         first = None
@@ -114,7 +111,7 @@ def _whole_rows(shard: Shard, positions: Integers) -> Iterator[pa.Table]:
             yield pa.table(batch).take(pa.array(here - (row - first)))
         return
     if shard.kind == "jsonl":
-        yield table_of([orjson.loads(line) for line in chosen_lines(shard, positions)])
+        yield table_of([orjson.loads(line) for line in chosen_lines(shard, positions, offsets)])
         return
     records, names, _ = records_in(shard, xxhash.xxh3_128())
     wanted = set(positions.tolist())

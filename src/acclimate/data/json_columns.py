@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from acclimate.data.wide import lowest, string_stops
+from acclimate.data.wide import PADDING, copy_64, lowest, string_stops
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -24,6 +24,7 @@ Integers = NDArray[np.int64]
 #: What became of a line.
 BLANK, READ, UNSURE = 0, 1, 2
 _QUOTE, _BACKSLASH, _NEWLINE = 34, 92, 10
+_WINDOW = np.uint64(64)
 #: What the letter after a backslash stands for; 0 for nothing.
 _ESCAPED = np.zeros(256, np.uint8)
 for _letter, _meaning in zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True):
@@ -41,22 +42,28 @@ class Scanned:
         status: ``(n,)`` of :data:`BLANK`, :data:`READ`, :data:`UNSURE`.
         starts, stops: ``(k, n)`` where the string under each of ``k`` names stands in the block; -1 where a line has none, or was
             not read.
+        escaped: ``(k, n)`` whether it has escapes; all of them mean something.
     """
 
     ends: Integers
     status: Bytes
     starts: Integers
     stops: Integers
+    escaped: NDArray[np.bool_]
+
+    def strings(self, block: Bytes, name: int, lines: Integers) -> tuple[NDArray[np.int32], Bytes]:
+        """The strings under a name of some lines, which have one, their escapes resolved: bounds ``(m + 1,)``, and bytes.
+
+        Whether they are UTF-8 is not checked. Padding follows the last of them.
+        """
+        return _gathered(block, self.starts[name], self.stops[name], self.escaped[name], lines)  # type: ignore[no-any-return]
 
 
 def scan(block: Bytes, length: int, names: Sequence[str]) -> Scanned:
     """Find the strings under some top-level names in a block of whole lines.
 
-    Escapes are resolved in place: a string of a line that was :data:`READ` stands in the block as UTF-8 (which is not checked
-    here), and such a line is no JSON any more. All other lines are left as they are.
-
     Args:
-        block: its first ``length`` bytes are whole lines, the last one a newline; :data:`.wide.PADDING` bytes follow. Written to.
+        block: its first ``length`` bytes are whole lines, the last one a newline; :data:`.wide.PADDING` bytes follow.
         length: see there.
         names: of the wanted values.
 
@@ -69,14 +76,23 @@ def scan(block: Bytes, length: int, names: Sequence[str]) -> Scanned:
     encoded = [name.encode() for name in names]
     joined = np.frombuffer(b"".join(encoded), np.uint8)
     bounds = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
-    lines = int(np.count_nonzero(block[:length] == _NEWLINE))
+    lines = _newlines(block, length)
     ends, status = np.zeros(lines + 1, np.int64), np.zeros(lines, np.uint8)
     starts, stops = np.full((len(names), lines), -1, np.int64), np.full((len(names), lines), -1, np.int64)
-    _scan(block, joined, bounds, ends, status, starts, stops)
-    return Scanned(ends, status, starts, stops)
+    escaped = np.zeros((len(names), lines), np.bool_)
+    _scan(block, joined, bounds, ends, status, starts, stops, escaped)
+    return Scanned(ends, status, starts, stops, escaped)
 
 
 _compiled = njit(cache=True, nogil=True)
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _newlines(block: Bytes, length: int) -> Any:  # pragma: no cover - compiled
+    count = 0
+    for byte in block[:length]:
+        count += byte == _NEWLINE
+    return count
 
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
@@ -150,19 +166,31 @@ def _escapes_hold(block: Bytes, place: int, stop: int) -> Any:  # pragma: no cov
 
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _unescape(block: Bytes, place: int, stop: int) -> Any:  # pragma: no cover - compiled
-    """Resolve the escapes of a string in place, all of which hold; gives its new end. What an escape stands for is never longer."""
-    at = place
+def _copied(block: Bytes, place: int, stop: int, joined: Bytes, at: int) -> Any:  # pragma: no cover - compiled
+    """Copy a string without escapes to ``at``, up to 63 bytes too many; gives its end there."""
+    copied = np.uint64(0)
+    while place + np.int64(copied) < stop:
+        copy_64(block, np.uint64(place) + copied, joined, np.uint64(at) + copied)
+        copied += _WINDOW
+    return at + stop - place
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _unescaped(block: Bytes, place: int, stop: int, joined: Bytes, at: int) -> Any:  # pragma: no cover - compiled
+    """Write a string whose escapes all hold to ``at``; gives its end there. What an escape stands for is never longer."""
     while place < stop:
-        byte = block[place]
-        if byte != _BACKSLASH:
-            block[at] = byte
-            at, place = at + 1, place + 1
+        copy_64(block, np.uint64(place), joined, np.uint64(at))
+        ahead = string_stops(block, np.uint64(place))
+        step: Any = np.int64(lowest(ahead)) if ahead != 0 else np.int64(64)
+        if step >= stop - place:
+            return at + stop - place
+        place, at = place + step, at + step
+        if block[place] != _BACKSLASH:  # no escape within these 64 bytes
             continue
         kind = block[place + 1]
         place += 2
         if kind != 117:
-            block[at] = _ESCAPED[kind]
+            joined[at] = _ESCAPED[kind]
             at += 1
             continue
         point = _hexadecimal(block, place, stop)
@@ -170,7 +198,7 @@ def _unescape(block: Bytes, place: int, stop: int) -> Any:  # pragma: no cover -
         if 0xD800 <= point < 0xDC00:
             point = 0x10000 + ((point - 0xD800) << 10) + (_hexadecimal(block, place + 2, stop) - 0xDC00)
             place += 6
-        at = _utf8(point, block, at)
+        at = _utf8(point, joined, at)
     return at
 
 
@@ -339,7 +367,7 @@ def _line(block: Bytes, place: int, names: Bytes, bounds: Integers, found: Integ
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
 def _scan(
-    block: Bytes, names: Bytes, bounds: Integers, ends: Integers, status: Bytes, starts: Integers, stops: Integers
+    block: Bytes, names: Bytes, bounds: Integers, ends: Integers, status: Bytes, starts: Integers, stops: Integers, escaped: Any
 ) -> None:  # pragma: no cover - compiled
     found = np.empty((len(bounds) - 1, 3), np.int64)
     place = 0
@@ -350,7 +378,24 @@ def _scan(
         if status[line] == READ:
             for k in range(len(found)):
                 starts[k, line], stops[k, line] = found[k, 0], found[k, 1]
-                if found[k, 0] >= 0 and found[k, 2]:
-                    stops[k, line] = _unescape(block, found[k, 0], found[k, 1])
+                escaped[k, line] = found[k, 2] > 0
         place += 1
         ends[line + 1] = place
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _gathered(block: Bytes, starts: Integers, stops: Integers, escaped: Any, lines: Integers) -> Any:  # pragma: no cover - compiled
+    bounds, total = np.zeros(len(lines) + 1, np.int32), 0
+    for line in lines:
+        total += stops[line] - starts[line]
+    joined = np.empty(total + PADDING, np.uint8)
+    at = 0
+    for row in range(len(lines)):
+        line = lines[row]
+        if escaped[line]:
+            at = _unescaped(block, starts[line], stops[line], joined, at)
+        else:
+            at = _copied(block, starts[line], stops[line], joined, at)
+        bounds[row + 1] = at
+    joined[at : at + PADDING] = 0
+    return bounds, joined[: at + PADDING]

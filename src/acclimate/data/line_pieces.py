@@ -3,49 +3,65 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
 from acclimate.data.bad_rows import BadRows, Place
-from acclimate.data.json_columns import BLANK, READ, scan
-from acclimate.data.pieces import BLOCK_BYTES, Bytes, Integers, Piece, Wanted, are_usable, checked, merged, strings_table
+from acclimate.data.json_columns import BLANK, READ, Scanned, scan
+from acclimate.data.pieces import BLOCK_BYTES, Bytes, Integers, Piece, Wanted, are_usable, checked, merged, plainly_strings
 from acclimate.data.read import checked_start, line_object
 from acclimate.data.shards import Ranged, Shard, chunks_of, lines_before, opened
 from acclimate.data.wide import PADDING
 
 _NEWLINE = 10
+#: Chosen lines that lie closer than this are read at once.
+_GAP = 8 << 10
 
 
 def line_pieces(shard: Shard, wanted: Wanted, bad_rows: BadRows, hasher: Any) -> Iterator[Piece]:
     used = wanted.columns.used()
-    lines, first_line = 0, FirstLine(shard)
-    raw = bytearray()
+    lines, first_line, origin = 0, FirstLine(shard), -1
     for buffer, length, offset in whole_lines(shard):
-        if len(raw) < length:
-            raw = bytearray(len(buffer))
+        origin = offset if origin < 0 else origin
         with memoryview(buffer) as view:
-            raw[:length] = view[:length]  # scanning changes the lines that it reads
             hasher.update(view[:length])
         block = np.frombuffer(buffer, np.uint8)
         scanned = scan(block, length, list(used.values()))
         numbers = np.flatnonzero(scanned.status != BLANK)
-        spans = {role: (scanned.starts[k][numbers], scanned.stops[k][numbers]) for k, role in enumerate(used)}
-        usable = are_usable(block, spans, scanned.status[numbers] == READ)
+        good, usable = _quick(block, scanned, numbers, list(used))
         found = []
         for record in np.flatnonzero(~usable).tolist():
             line = int(numbers[record])
-            place = Place(shard.file, "line", first_line(offset) + lines + line + 1)
-            value = line_object(bytes(raw[scanned.ends[line] : scanned.ends[line + 1]]), place, bad_rows)
+            place = Place(shard.file, "line", first_line(origin) + lines + line + 1)
+            value = line_object(block[scanned.ends[line] : scanned.ends[line + 1]].tobytes(), place, bad_rows)
             if value is not None:
                 found.append((record, place, value))
-        good = strings_table(block, {role: (starts[usable], stops[usable]) for role, (starts, stops) in spans.items()})
         table, places = merged(good, np.flatnonzero(usable), *checked(found, wanted, shard, bad_rows))
-        yield Piece(table, places, len(numbers))
+        ends = np.append(scanned.ends[numbers], length)
+        yield Piece(table, places, len(numbers), None if shard.compression else offset + ends)
         lines += len(scanned.status)
+
+
+def _quick(block: Bytes, scanned: Scanned, numbers: Integers, roles: Sequence[str]) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """The lines that need no closer look as a canonical table, ids null where there are none; and which of all they are."""
+    usable = (scanned.status[numbers] == READ) & (scanned.starts[:, numbers] >= 0).all(axis=0)
+    if not plainly_strings(roles):
+        usable[:] = False
+    lines, fine, arrays = numbers[usable], np.ones(int(usable.sum()), np.bool_), {}
+    for place, role in enumerate(roles):
+        bounds, joined = scanned.strings(block, place, lines)
+        fine &= are_usable(joined, bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64))
+        arrays[role] = pa.Array.from_buffers(pa.string(), len(lines), [None, pa.py_buffer(bounds), pa.py_buffer(joined)])
+    arrays.setdefault("id", pa.nulls(len(lines), pa.string()))
+    usable[usable] = fine
+    table = pa.table(arrays)
+    return (table if fine.all() else table.filter(pa.array(fine))), usable
 
 
 class FirstLine:
@@ -64,8 +80,8 @@ class FirstLine:
 def whole_lines(shard: Shard) -> Iterator[tuple[bytearray, int, int]]:
     """The lines that begin in a shard, in a buffer that is used again.
 
-    Yields the buffer, of which the first ``n`` bytes are whole lines and some padding follows; ``n``; and where the first of all
-    these lines begins in the file.
+    Yields the buffer, of which the first ``n`` bytes are whole lines and some padding follows; ``n``; and where the first of them
+    begins in the file, decompressed.
     """
     if shard.compression:
         with contextlib.closing(Ranged(chunks_of(shard))) as decoded:
@@ -105,7 +121,7 @@ def _lines_of(
         if fresh and got and shard.first:
             start = len(buffer[:got]) - len(checked_start(shard.file, bytes(buffer[:got])))
             if start:
-                buffer[: got - start], got = buffer[start:got], got - start
+                buffer[: got - start], got, offset = buffer[start:got], got - start, offset + start
         held, fresh = held + got, False
         if not got and held and buffer[held - 1] != _NEWLINE:
             buffer[held] = _NEWLINE  # the last line of a file may lack its end
@@ -115,7 +131,7 @@ def _lines_of(
         end = end or buffer.rfind(b"\n", 0, held) + 1
         done = not got or (stop is not None and offset + end >= stop)
         if end and (done or held >= BLOCK_BYTES // 2):
-            yield buffer, end, first
+            yield buffer, end, offset
             with memoryview(buffer) as view:
                 view[: held - end] = bytes(view[end:held])
             held, offset = held - end, offset + end
@@ -123,8 +139,16 @@ def _lines_of(
             return
 
 
-def chosen_lines(shard: Shard, positions: Integers) -> Iterator[bytes]:
-    """The lines of chosen records; blank lines are no records."""
+def chosen_lines(shard: Shard, positions: Integers, offsets: Integers | None = None) -> Iterator[bytes]:
+    """The lines of chosen records; blank lines are no records.
+
+    Args:
+        positions: of the records in the shard, ascending.
+        offsets: of :class:`acclimate.data.pieces.Piece`, for all records of the shard: then nothing but the chosen lines is read.
+    """
+    if offsets is not None:
+        yield from _lines_at(shard, offsets[positions], offsets[positions + 1])
+        return
     record = 0
     for buffer, length, _ in whole_lines(shard):
         starts, stops = _filled_lines(np.frombuffer(buffer, np.uint8)[:length])
@@ -132,6 +156,21 @@ def chosen_lines(shard: Shard, positions: Integers) -> Iterator[bytes]:
         for row in here.tolist():
             yield bytes(memoryview(buffer)[starts[row] : stops[row]])
         record += len(starts)
+
+
+def _lines_at(shard: Shard, starts: Integers, stops: Integers) -> Iterator[bytes]:
+    """What stands between places of a file, ascending; neighbours are read together."""
+    breaks = (np.flatnonzero(starts[1:] - stops[:-1] > _GAP) + 1).tolist()
+    spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
+    with opened(shard.file) as handle:
+        for begin, end in itertools.pairwise([0, *breaks, len(spans)]):
+            if begin == end:
+                continue
+            first = spans[begin][0]
+            handle.seek(first)
+            read = handle.read(spans[end - 1][1] - first)
+            for start, stop in spans[begin:end]:
+                yield read[start - first : stop - first]
 
 
 def _filled_lines(block: Bytes) -> tuple[Integers, Integers]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from acclimate.data.bad_rows import BadRows, Place
-from acclimate.data.pieces import BLOCK_ROWS, Piece, Wanted, are_usable, checked, merged
+from acclimate.data.pieces import BLOCK_ROWS, Piece, Wanted, are_usable, checked, merged, plainly_strings
 from acclimate.data.shards import Shard, opened, parquet_of
 from acclimate.errors import InputError
 
@@ -28,16 +28,14 @@ def _parquet_piece(batch: pa.RecordBatch, first: int, shard: Shard, wanted: Want
     used = wanted.columns.used()
     usable = np.zeros(len(batch), np.bool_)
     strings = {role: batch.column(column) for role, column in used.items()}
-    if set(used) <= {"text", "id", "domain"} and all(
-        pa.types.is_string(a.type) or pa.types.is_large_string(a.type) for a in strings.values()
-    ):
+    if plainly_strings(used) and all(pa.types.is_string(a.type) or pa.types.is_large_string(a.type) for a in strings.values()):
         usable[:] = True
-        for role, array in strings.items():
+        for array in strings.values():
             large = array.cast(pa.large_string())
             offsets = np.frombuffer(large.buffers()[1], np.int64)[large.offset : large.offset + len(large) + 1]
             data = np.frombuffer(large.buffers()[2] or b"", np.uint8)
             present = ~np.asarray(large.is_null().to_numpy(zero_copy_only=False))
-            usable &= are_usable(data, {role: (offsets[:-1], offsets[1:])}, present)
+            usable &= present & are_usable(data, offsets[:-1], offsets[1:])
     rows = np.flatnonzero(~usable).tolist()
     found = [(row, Place(shard.file, "row", first + row + 1), batch.slice(row, 1).to_pylist()[0]) for row in rows]
     good = pa.table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from acclimate.data.domain import unify
 from acclimate.data.read import table_of
 from acclimate.data.shards import Pool, Shard
 from acclimate.data.utf8 import are_ascii, are_valid
-from acclimate.data.wide import PADDING
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
-Spans = Mapping[str, tuple[Integers, Integers]]
 
 #: Bytes read at once, and rows of formats that are read by rows.
 BLOCK_BYTES, BLOCK_ROWS = 2 << 20, 4096
@@ -50,11 +48,16 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Piece:
-    """Usable rows as a canonical table, their places among ``records`` records."""
+    """Usable rows as a canonical table, and their places among ``records`` records.
+
+    ``offsets (records + 1,)``: where in the file each record begins, and where the last one ends; None where a record cannot be
+    read without those before it.
+    """
 
     table: pa.Table
     places: Integers
     records: int
+    offsets: Integers | None = None
 
 
 def merged(good: pa.Table, good_places: Integers, slow: pa.Table, slow_places: Integers) -> tuple[pa.Table, Integers]:
@@ -87,20 +90,17 @@ def checked(
     return checked.drop_columns(["\0row"]), places
 
 
-def are_usable(data: Bytes, spans: Mapping[str, tuple[Integers, Integers]], read: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Records that need no closer look: every wanted string is there, is UTF-8 and not blank; and there are no labels, which have
-    several spellings.
-    """
-    if set(spans) - {"text", "id", "domain"}:
-        return np.zeros(len(read), np.bool_)
-    usable = read.copy()
-    for starts, stops in spans.values():
-        usable &= starts >= 0
-        usable &= _has_ink(data, starts, stops)
-        rows = np.flatnonzero(usable)
-        odd = rows[~are_ascii(data, starts[rows], stops[rows])]
-        usable[odd] &= are_valid(data, starts[odd], stops[odd])
-    return usable
+def plainly_strings(roles: Iterable[str]) -> bool:
+    """Whether these roles are strings that are taken as they are; labels have several spellings."""
+    return set(roles) <= {"text", "id", "domain"}
+
+
+def are_usable(data: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_]:
+    """Strings of a buffer that need no closer look: they are UTF-8, and surely not blank."""
+    usable = _has_ink(data, starts, stops)
+    odd = np.flatnonzero(usable & ~are_ascii(data, starts, stops))
+    usable[odd] = are_valid(data, starts[odd], stops[odd])
+    return usable  # type: ignore[no-any-return]  # compiled
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -118,24 +118,33 @@ def _has_ink(data: Bytes, starts: Integers, stops: Integers) -> NDArray[np.bool_
     return ink
 
 
-def strings_table(data: Bytes, spans: Mapping[str, tuple[Integers, Integers]]) -> pa.Table:
-    """Strings of a buffer as a canonical table; ids are null where there are none."""
-    arrays = {}
-    for role, (starts, stops) in spans.items():
-        offsets, joined = _gathered(data, starts, stops)
-        arrays[role] = pa.Array.from_buffers(pa.string(), len(starts), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
-    rows = len(next(iter(spans.values()))[0])
-    arrays.setdefault("id", pa.nulls(rows, pa.string()))
-    return pa.table(arrays)
+def numbered(prefix: str, numbers: Integers) -> pa.Array:
+    """Strings ``prefix:number``, for numbers that are not negative.
+
+    >>> numbered("a", np.array([0, 12])).to_pylist()
+    ['a:0', 'a:12']
+    """
+    start = np.frombuffer(f"{prefix}:".encode(), np.uint8)
+    bounds, joined = _numbered(start, np.asarray(numbers, np.int64))
+    return pa.Array.from_buffers(pa.string(), len(numbers), [None, pa.py_buffer(bounds), pa.py_buffer(joined)])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _gathered(data: Bytes, starts: Integers, stops: Integers) -> Any:  # pragma: no cover - compiled
-    offsets = np.zeros(len(starts) + 1, np.int32)
-    for row in range(len(starts)):
-        offsets[row + 1] = offsets[row] + stops[row] - starts[row]
-    joined = np.empty(offsets[-1] + PADDING, np.uint8)
-    joined[offsets[-1] :] = 0
-    for row in range(len(starts)):
-        joined[offsets[row] : offsets[row + 1]] = data[starts[row] : stops[row]]
-    return offsets, joined
+def _numbered(start: Bytes, numbers: Integers) -> Any:  # pragma: no cover - compiled
+    bounds = np.zeros(len(numbers) + 1, np.int32)
+    joined = np.empty(len(numbers) * (len(start) + 19), np.uint8)  # digits of the largest number
+    at = 0
+    for row in range(len(numbers)):
+        joined[at : at + len(start)] = start
+        at += len(start)
+        number, digits = numbers[row], 1
+        while number >= 10:
+            number //= 10
+            digits += 1
+        number = numbers[row]
+        for place in range(at + digits - 1, at - 1, -1):
+            joined[place] = 48 + number % 10
+            number //= 10
+        at += digits
+        bounds[row + 1] = at
+    return bounds, joined[:at]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from acclimate.data.bad_rows import BadRows, Place
 from acclimate.data.line_pieces import FirstLine
-from acclimate.data.pieces import BLOCK_BYTES, BLOCK_ROWS, Piece, Wanted, checked, merged
+from acclimate.data.pieces import BLOCK_BYTES, BLOCK_ROWS, Piece, Wanted, checked, merged, plainly_strings
 from acclimate.data.read import checked_start, delimiter_of, header_names, record_problem, records_of
 from acclimate.data.shards import SEPARATORS, Ranged, Shard, chunks_of, opened
 from acclimate.data.streams import decompressed
@@ -49,7 +49,7 @@ def record_pieces(shard: Shard, wanted: Wanted, bad_rows: BadRows, hasher: Any) 
 
 def _split_plain(found: Sequence[Any], columns: Mapping[str, str]) -> tuple[list[Any], list[Any]]:
     """Records whose wanted cells need no closer look, and the others: empty cells, and labels, which have several spellings."""
-    if set(columns) - {"text", "id", "domain"}:
+    if not plainly_strings(columns):
         return [], list(found)
     good = [one for one in found if all(not one[2][column].isspace() and one[2][column] for column in columns.values())]
     kept = {row for row, _, _ in good}

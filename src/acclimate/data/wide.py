@@ -67,6 +67,23 @@ def eight(typing: Any, data: Any, place: Any) -> Any:  # noqa: ARG001
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def copy_64(typing: Any, data: Any, place: Any, target: Any, at: Any) -> Any:  # noqa: ARG001
+    """Copy 64 bytes from a place of one buffer to a place of another one."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        from llvmlite import ir
+
+        kind = ir.VectorType(ir.IntType(8), 64)
+        read = _load(context, builder, signature, arguments, lambda _: kind)
+        there = context.make_array(signature.args[2])(context, builder, arguments[2])
+        spot = builder.bitcast(builder.gep(there.data, [arguments[3]]), ir.PointerType(kind))
+        builder.store(read, spot).align = 1
+        return context.get_dummy_value()
+
+    return types.void(data, types.uint64, target, types.uint64), code
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def string_stops(typing: Any, data: Any, place: Any) -> Any:  # noqa: ARG001
     """Which of 64 bytes may end a JSON string (a quote, a backslash, a control character), the first one in the lowest bit."""
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from acclimate.engine.process import collect_rarely, start_light
 from acclimate.errors import InputError, RunError
 
 Item = TypeVar("Item")
@@ -149,6 +150,8 @@ def _mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: 
 
 def _in_worker(function: Callable[[Item], Result], item: Item, parent: int) -> Result:
     _end_with(parent)
+    collect_rarely()
+    start_light()
     return function(item)
 
 

@@ -13,11 +13,13 @@ alike only to themselves it is the Simpson index.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.special import entr
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 #: Order of Rényi's divergence and entropy (Ruder & Plank 2017, §3.2).
 ALPHA = 0.99
@@ -46,6 +48,8 @@ def jensen_shannon_similarity(rows: csr_matrix, q: Distribution) -> NDArray[np.f
 
     Where a row has nothing, ``q`` adds ``q log 2`` to the divergence, which is one minus the ``q`` of the row's own entries.
     """
+    from scipy.special import entr
+
     p, own = rows.data, q[rows.indices]
     shared = entr((p + own) / 2) - (entr(p) + entr(own)) / 2
     bits = _row_sums(rows, shared) / np.log(2) + (q.sum() - _row_sums(rows, own)) / 2
@@ -99,6 +103,8 @@ def type_token_ratio(counts: csr_matrix, pool: Distribution) -> NDArray[np.float
 
 def entropy(counts: csr_matrix, pool: Distribution) -> NDArray[np.float64]:
     """``−Σ p ln p`` over the different words of each row, ``(n,)``, ``p (b,)`` being their proportions in the *pool*."""
+    from scipy.special import entr
+
     return _row_sums(counts, entr(pool[counts.indices]))
 
 
@@ -147,6 +153,8 @@ def similarity_and_diversity(counts: csr_matrix, target: Distribution, pool: Dis
 
 def _with(rows: csr_matrix, values: NDArray[np.float64]) -> csr_matrix:
     """The same sparse places with other values."""
+    from scipy.sparse import csr_matrix
+
     return csr_matrix((values, rows.indices, rows.indptr), shape=rows.shape)
 
 

@@ -13,12 +13,15 @@ The work is done by :mod:`acclimate.features.word_kernels`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from acclimate.errors import InputError
 from acclimate.features.word_kernels import Hashing, encode
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 
 def hash_ngrams(texts: Sequence[str], *, buckets: int = 2**20, orders: Sequence[int] = (1, 2), salt: int = 0) -> csr_matrix:
@@ -38,6 +41,8 @@ def hash_ngrams(texts: Sequence[str], *, buckets: int = 2**20, orders: Sequence[
     >>> hash_ngrams(["a rose is a rose", ""]).sum(axis=1).ravel().tolist()
     [[9, 0]]
     """
+    from scipy.sparse import csr_matrix
+
     check_settings(buckets, orders)
     starts, columns = Hashing(buckets, tuple(orders), salt).rows(encode(texts))
     counts = csr_matrix((np.ones(len(columns), np.int32), columns, starts), shape=(len(texts), buckets))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from scipy.sparse import csr_matrix
-
 from acclimate.errors import InputError
 from acclimate.features.tokenize import words
 
 if TYPE_CHECKING:  # scikit-learn takes a second to load, which listings and streams of other methods should not pay
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 #: Tried in order: terms in at least 2 texts and at most half of them; where that leaves none (tiny domains), every term.
@@ -35,6 +34,7 @@ class Terms:
         Raises:
             InputError: there is no word in any text.
         """
+        from scipy.sparse import csr_matrix
         from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
         for min_df, max_df in _DOCUMENT_FREQUENCIES:
@@ -54,6 +54,8 @@ class Terms:
 
     def __call__(self, texts: Sequence[str]) -> csr_matrix:
         """``n`` texts to ``(n, d)``."""
+        from scipy.sparse import csr_matrix
+
         if not texts:
             return csr_matrix((0, len(self.names)))
         counts = self._counter.transform(texts)

@@ -55,6 +55,12 @@ def word_pattern() -> re.Pattern[str]:
     return re.compile(f"[{CJK}]{mark}*|{run}(?:{joint}{run})*")
 
 
+@functools.cache
+def plain_word_pattern() -> re.Pattern[str]:
+    """:func:`word_pattern` for texts in ASCII, without the tables of all other scripts, which take a while to be made."""
+    return re.compile(r"[^\W_]+(?:(?:'|(?<=\d)[.,](?=\d))[^\W_]+)*", re.ASCII)
+
+
 def is_cjk(word: str) -> bool:
     """Whether a word is a single character of a script that :func:`words` splits by character."""
     return _cjk_pattern().match(word) is not None

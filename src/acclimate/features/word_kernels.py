@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from acclimate.data.utf8 import are_ascii
 from acclimate.data.wide import PADDING, eight, high_product, lowest, mix, padded, word_signs
 from acclimate.engine.splitmix import GAMMA
-from acclimate.features.tokenize import CJK, fold, mark_class
+from acclimate.features.tokenize import CJK, fold, mark_class, plain_word_pattern, word_pattern
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -80,8 +80,8 @@ class Encoded:
 
 def encode(texts: Sequence[str] | pa.Array | pa.ChunkedArray, rule: Rule = "words") -> Encoded:
     """Texts (strings, or an Arrow array of them without nulls) for the kernels; an Arrow array's bytes are not copied."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
+    if isinstance(texts, pa.ChunkedArray):  # putting chunks together copies even a single one
+        texts = texts.chunk(0) if texts.num_chunks == 1 else texts.combine_chunks()
     if isinstance(texts, pa.Array):
         array = texts if pa.types.is_string(texts.type) else texts.cast(pa.large_string())
     else:
@@ -146,28 +146,25 @@ class Hashing:
     def best(self, texts: Encoded, values: NDArray[np.float32], shown: int) -> list[list[tuple[str, float]]]:
         """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; of equals the first."""
         spans, found = _best(texts.parts, self._plan(texts), values, shown)
-        lines: list[list[tuple[str, float]]] = []
         joined = texts.data.tobytes()
-        for row in range(len(texts)):
-            names = [
-                (self._spelt(joined[spans[row, place, 0] : spans[row, place, 1]], bool(texts.plain[row])), float(found[row, place]))
-                for place in range(shown)
-                if spans[row, place, 1] > 0
-            ]
+        small = joined.lower().decode("latin-1")  # byte by byte: what is ASCII stays where it is
+        lines: list[list[tuple[str, float]]] = []
+        for places, values_here, plain in zip(spans.tolist(), found.tolist(), texts.plain.tolist(), strict=True):
+            names = []
+            for (start, stop), value in zip(places, values_here, strict=True):
+                if stop > 0:
+                    name = small[start:stop] if plain else ""
+                    if not name.replace(" ", "").isalnum():  # more than words
+                        name = self._spelt(name if plain else joined[start:stop].decode("utf-8", "replace"), plain)
+                    names.append((name, value))
             lines.append(names)
         return lines
 
-    def _spelt(self, text: bytes, plain: bool) -> str:
-        """The n-gram that stands at a place of a text, its words joined by a space."""
-        from acclimate.features.tokenize import word_pattern
-
-        written = text.decode("utf-8", "replace")
-        if plain:
-            written = written.lower()
-            if written.replace(" ", "").isalnum():  # nothing but words
-                return written
-        pattern = word_pattern() if self.rule == "words" else _RUNS
-        return " ".join(pattern.findall(written))
+    def _spelt(self, written: str, plain: bool) -> str:
+        """The words of an n-gram that stands in a folded text, joined by a space."""
+        if self.rule == "runs":
+            return " ".join(_RUNS.findall(written))
+        return " ".join((plain_word_pattern() if plain else word_pattern()).findall(written))
 
     def _plan(self, texts: Encoded) -> tuple[Any, ...]:
         """The settings as the kernels take them: classes of characters, rule, orders that are wanted, salt, number of buckets."""

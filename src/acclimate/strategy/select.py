@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
@@ -12,10 +15,9 @@ from acclimate.features.embeddings import Embedder
 from acclimate.models.causal import CausalModel
 from acclimate.models.tokens import token_counter
 from acclimate.select import run
-from acclimate.select.base import Learner, Selection, Toolbox
+from acclimate.select.base import Learner, Scorer, Selection, Toolbox
 from acclimate.select.budget import Budget, count_words
 from acclimate.select.pick import Pick
-from acclimate.tune.learner import ProbeLearner
 
 
 def toolbox(
@@ -34,7 +36,7 @@ def toolbox(
         language_model: a causal language model, named the same way.
     """
     encoder = embed if embed is not None else _Deferred(model)
-    return Toolbox(encoder, learner=learner or ProbeLearner(encoder), language_model=CausalModel(language_model))
+    return Toolbox(encoder, learner=learner or _DeferredLearner(encoder), language_model=CausalModel(language_model))
 
 
 def select(
@@ -105,3 +107,21 @@ class _Deferred:
         if self._embed is None:
             self._embed = Embedder(model=self._model)
         return self._embed(contents)
+
+
+class _DeferredLearner:
+    """The probe as a ``Learner`` that is only loaded when a method trains something."""
+
+    def __init__(self, embed: Embed) -> None:
+        self._embed = embed
+
+    def fit(self, examples: Domain, classes: Sequence[str], weights: NDArray[np.float64] | None = None) -> Scorer:
+        return self._probe().fit(examples, classes, weights)
+
+    def trajectory(self, examples: Domain, classes: Sequence[str], *, epochs: int, seed: int) -> Iterator[Scorer]:
+        return self._probe().trajectory(examples, classes, epochs=epochs, seed=seed)
+
+    def _probe(self) -> Learner:
+        from acclimate.tune.learner import ProbeLearner
+
+        return ProbeLearner(self._embed)

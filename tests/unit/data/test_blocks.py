@@ -43,14 +43,23 @@ def read_in_pieces(pieces: Pool, roles: tuple[str, ...] = ()) -> tuple[list[str]
         first = before.get(shard.file, 0)
         reading = Reading(BadRows(pieces.on_bad_row))
         positions, records = [], 0
+        offsets: list[int] = []
         for block in blocks(shard, Wanted.of(pieces, roles), reading, first):
             ids += block.domain.ids
             texts += block.domain.texts
             positions += block.positions.tolist()
             records = block.records
+            if block.offsets is not None:
+                assert not offsets or block.offsets[0] >= offsets[-1]
+                offsets = [*offsets[:-1], *block.offsets.tolist()]
         assert len(reading.digest) == 32
         if positions:
             tables.append(take(shard, pieces, np.array(positions), first))
+            if offsets:  # nothing but the chosen records is read: the same rows
+                assert take(shard, pieces, np.array(positions), first, np.array(offsets)).equals(tables[-1])
+                some = np.array(positions[::3])
+                assert take(shard, pieces, some, first, np.array(offsets)).equals(take(shard, pieces, some, first))
+        assert bool(offsets) >= (bool(records) and shard.kind == "jsonl" and not shard.compression)
         before[shard.file] = first + records
     return ids, texts, pa.concat_tables(tables, promote_options="permissive")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -35,10 +36,12 @@ def read(line: bytes) -> tuple[int, list[bytes | None]]:
     """Status of one line, and the bytes found under the two names."""
     block = np.frombuffer(bytearray(line + b"\n" + bytes(PADDING)), np.uint8)
     scanned = scan(block, len(line) + 1, NAMES)
-    if scanned.status[0] != READ:
-        assert block[: len(line)].tobytes() == line  # left as it was, for the parser
-    spans = zip(scanned.starts[:, 0], scanned.stops[:, 0], strict=True)
-    return int(scanned.status[0]), [None if start < 0 else block[start:stop].tobytes() for start, stop in spans]
+    found: list[bytes | None] = []
+    for name, start in enumerate(scanned.starts[:, 0]):
+        bounds, joined = scanned.strings(block, name, np.array([0] if start >= 0 else [], np.int64))
+        found.append(joined[: bounds[1]].tobytes() if start >= 0 else None)
+    assert block[: len(line)].tobytes() == line
+    return int(scanned.status[0]), found
 
 
 @settings(deadline=None, max_examples=300)
@@ -121,3 +124,15 @@ def test_utf8_is_judged_as_python_judges_it(cells: list[bytes]) -> None:
 
     assert are_valid(data, starts, stops).tolist() == [decodes(cell) for cell in cells]
     assert are_ascii(data, starts, stops).tolist() == [cell.isascii() for cell in cells]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.text('ab"\\\n\u00e9\U0001f600', max_size=150), max_size=5))
+def test_many_long_strings_are_gathered_one_after_another(texts: list[str]) -> None:
+    lines = b"".join(encoded({"text": text}, True, False) + b"\n" for text in texts)
+    block = np.frombuffer(bytearray(lines + bytes(PADDING)), np.uint8)
+    bounds, joined = scan(block, len(lines), ["text"]).strings(block, 0, np.arange(len(texts)))
+    pieces = [joined[start:stop].tobytes().decode() for start, stop in itertools.pairwise(bounds)]
+    assert pieces == texts
+    assert not joined[bounds[-1] :].any()
+    assert len(joined) - bounds[-1] >= PADDING

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack, vstack
-from scipy.special import expit
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -17,6 +15,9 @@ from acclimate.features.base import Embed
 from acclimate.features.terms import Terms
 from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.cosine import unit_rows
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 #: Terms named as the reason for a score.
 _SHOWN = 3
@@ -49,6 +50,7 @@ def log_density_ratio(
         C: inverse strength of the L2 penalty.
         positive_weights: ``(p,)``, 1 where not given.
     """
+    from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
 
     p, q = positives.shape[0], negatives.shape[0]
@@ -91,6 +93,8 @@ class RatioEstimate:
         return self._second_round(first, pool, positives) if self.adopt and positives.shape[0] > 1 else first
 
     def _second_round(self, first: Linear, pool: csr_matrix, positives: csr_matrix) -> Linear:
+        from scipy.sparse import vstack
+
         adopted = confident(first(pool), self._held_out(pool, positives), int(self.adopt * positives.shape[0]))
         others = np.setdiff1d(np.arange(pool.shape[0]), adopted)
         if not len(adopted) or not len(others):
@@ -207,6 +211,8 @@ class Classifier:
 
     def reasons(self, batch: Domain) -> list[str]:
         """The terms that pull each text most toward the target, or p(target) where there are none."""
+        from scipy.special import expit
+
         features = self._featurise(batch)
         probabilities = expit(self._ratio(features))
         return [self._reason(features[row], probability) for row, probability in enumerate(probabilities)]
@@ -221,6 +227,8 @@ class Classifier:
 
     def _featurise(self, domain: Domain) -> csr_matrix:
         """Rows of unit length for each kind of feature, ``(n, d)``; those of the fitted source are at hand."""
+        from scipy.sparse import csr_matrix
+
         source, features = self._fitted_on
         if domain is source:
             return features
@@ -230,6 +238,8 @@ class Classifier:
 
     def _joined(self, domain: Domain, terms: csr_matrix | None) -> csr_matrix:
         """Features of terms, of embeddings, or of both side by side."""
+        from scipy.sparse import csr_matrix, hstack
+
         parts = [] if terms is None else [csr_matrix(terms)]
         if self._kind != "ngrams":
             assert self.embed is not None

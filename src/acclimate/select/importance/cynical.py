@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.tokenize import words
 from acclimate.select.base import Need, PoolScores, Trait
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class Counts:
 
 def count_words(pool: Sequence[Sequence[str]], target: Sequence[Sequence[str]]) -> Counts:
     """The counts of tokenized texts."""
+    from scipy.sparse import csr_matrix
+
     shares = Counter(word for document in target for word in document)
     column = {word: place for place, word in enumerate(sorted(shares))}
     rows = [Counter(column[word] for word in document if word in column) for document in pool]

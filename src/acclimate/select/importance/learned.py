@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality, concatenate
 from acclimate.data.split import k_folds
@@ -21,6 +20,9 @@ from acclimate.select.importance.classifier import Classifier
 from acclimate.select.importance.difficulty import by_id, label_rows
 from acclimate.select.importance.reducible_loss import own_loss
 from acclimate.select.similarity.knn import Knn
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 _BUCKETS = 2**20
 #: Weight of the target's own word distribution beside the pool's, as in ``ngram``.

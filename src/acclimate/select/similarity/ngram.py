@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -15,6 +14,9 @@ from acclimate.errors import InputError
 from acclimate.features.diversity import DIVERSITIES, SIMILARITIES, Distribution, distribution, proportions
 from acclimate.features.ngrams import hash_ngrams
 from acclimate.select.base import Need, Trait
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 Similarity = Literal["jensen-shannon", "renyi", "bhattacharyya", "cosine", "euclidean", "variational"]
 Diversity = Literal["none", "types", "type-token-ratio", "entropy", "simpson", "renyi-entropy"]

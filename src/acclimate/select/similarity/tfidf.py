@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from acclimate.data.domain import Domain, Modality
 from acclimate.data.target import Target
@@ -15,6 +14,9 @@ from acclimate.errors import InputError
 from acclimate.features.terms import Terms
 from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.knn import mean_of_largest
+
+if TYPE_CHECKING:  # scipy takes a tenth of a second to load, which other methods should not pay
+    from scipy.sparse import csr_matrix
 
 #: Rows of a block of cosines: with 10,000 target texts a block takes 80 MB.
 _BLOCK = 1024

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from acclimate.data.domain import Domain, Modality
@@ -64,6 +63,8 @@ def log_mass(costs: NDArray[np.float64], potentials: NDArray[np.float64], entrop
         costs: ``(n, m)``.
         potentials: ``(m,)``.
     """
+    from scipy.special import logsumexp
+
     sums = logsumexp(potentials - costs / entropy, axis=1) - np.log(costs.shape[1])
     return np.asarray(sums * (entropy / (entropy + relaxation)), dtype=np.float64)
 

@@ -145,9 +145,12 @@ def score(job: Job, item: ToScore) -> tuple[int, int]:
     table = np.full((rows, item.records), np.nan)
     removed = _removed(job, shard.number)
     reading = Reading(BadRows(job.pool.on_bad_row))
-    scored = 0
+    scored, offsets = 0, [np.zeros(0, np.int64)]
     for block in blocks(shard, Wanted.of(job.pool, job.roles), reading, item.first_row):
         batch, positions = block.domain, block.positions
+        if block.offsets is not None:
+            offsets[-1] = offsets[-1][:-1]  # where a block ends, the next one begins
+            offsets.append(block.offsets)
         if len(removed):
             kept = np.flatnonzero(~np.isin(positions, removed)).astype(np.int64)
             batch, positions = batch.take(kept), positions[kept]
@@ -170,6 +173,8 @@ def score(job: Job, item: ToScore) -> tuple[int, int]:
             expected="files that do not change",
             fix="start again when nothing writes to it",
         )
+    if len(offsets) > 1:
+        _save(job.place("offsets", shard.number, ".npy"), np.concatenate(offsets))
     _save(job.place("scores", shard.number, ".npy"), table)
     return shard.number, scored
 
@@ -217,7 +222,9 @@ def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
     shard = item.shard
     table = np.load(job.place("scores", shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
     positions = chosen(np.asarray(table[0]), item.threshold, item.ties_before)
-    rows = take(shard, job.pool, positions, item.first_row)
+    places = job.place("offsets", shard.number, ".npy")
+    offsets = np.load(places, mmap_mode="r", allow_pickle=False) if places.exists() else None
+    rows = take(shard, job.pool, positions, item.first_row, offsets)
     batch = Domain(job.pool.name, rows)
     scores = np.asarray(table[1 if job.temperature is not None else 0])[positions]
     weights = cast("Weigher", job.selector).weights(batch) if "weighs" in job.selector.traits else np.ones(len(batch))
@@ -237,7 +244,7 @@ def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
                 rows = rows.rename_columns([f"{c}_original" if c == name else c for c in rows.column_names])
         rows = rows.append_column(name, values)
     with atomic_path(job.place("kept", shard.number, ".parquet")) as temporary:
-        pq.write_table(rows, temporary, compression="lz4")  # read once, soon
+        pq.write_table(rows, temporary, compression="lz4", use_dictionary=False, write_statistics=False)  # read once, soon
     return shard.number, float(np.sum(weights))
 
 

@@ -133,7 +133,7 @@ class _Run:
     selector: Selector
     choice: Choice
 
-    def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[np.int64] | None]:
+    def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[Any] | None]:
         """Every shard read for the first time, in order; and the statistic of a selector whose learning adds up."""
         known, statistic = self._saved()
         missing = [shard for shard in self.pool.shards if shard.number not in known]
@@ -143,8 +143,7 @@ class _Run:
                 advance(sum(_bytes(self.pool, number) for number in known), 0)
                 for _, found in self.engine.run(survey, job, missing):
                     if found.statistic is not None:
-                        statistic = np.zeros(len(found.statistic), np.int64) if statistic is None else statistic
-                        statistic += found.statistic
+                        statistic = _added(statistic, found.statistic)
                     known[found.number] = dataclasses.replace(found, statistic=None)
                     advance(_bytes(self.pool, found.number), found.records)
                     if time.monotonic() - saved > _SAVE_SECONDS:
@@ -160,7 +159,7 @@ class _Run:
             )
         return surveyed, statistic
 
-    def _saved(self) -> tuple[dict[int, Surveyed], NDArray[np.int64] | None]:
+    def _saved(self) -> tuple[dict[int, Surveyed], NDArray[Any] | None]:
         file = self.work / "survey.npz"
         if not file.exists():
             return {}, None
@@ -170,13 +169,13 @@ class _Run:
         known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
         return known, statistic
 
-    def _save(self, known: Mapping[int, Surveyed], statistic: NDArray[np.int64] | None) -> None:
+    def _save(self, known: Mapping[int, Surveyed], statistic: NDArray[Any] | None) -> None:
         rows = [{**dataclasses.asdict(one), "statistic": None} for one in known.values()]
         arrays = {"known": np.frombuffer(orjson.dumps(rows), np.uint8)} | ({} if statistic is None else {"statistic": statistic})
         with atomic_path(self.work / "survey.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # arrays by name
+            np.savez(file, **arrays)
 
-    def fit(self, job: Job, surveyed: Sequence[Surveyed], statistic: NDArray[np.int64] | None, tools: Toolbox) -> None:
+    def fit(self, job: Job, surveyed: Sequence[Surveyed], statistic: NDArray[Any] | None, tools: Toolbox) -> None:
         """Make the selector ready to score."""
         if not job.sampled:
             check_needs(METHODS, self.choice.method, _first_rows(self.pool, job), self.target, tools, self.selector)
@@ -330,6 +329,16 @@ class _Run:
             "seconds": round(seconds, 3),
             "engine": f"{self.engine.name}, {self.engine.workers} workers",
         }
+
+
+def _added(total: NDArray[Any] | None, found: NDArray[Any]) -> NDArray[Any]:
+    """The sum of two statistics, of 32 bits as long as it surely fits into them: large ones are most of the memory."""
+    if total is None:
+        return found
+    if total.dtype != np.int64 and int(total.sum(dtype=np.int64)) + int(found.sum(dtype=np.int64)) >= 2**31:
+        total = total.astype(np.int64)
+    total += found
+    return total
 
 
 def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.Table:
