@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -146,19 +147,17 @@ class Hashing:
     def best(self, texts: Encoded, values: NDArray[np.float32], shown: int) -> list[list[tuple[str, float]]]:
         """The distinct n-grams of each text with the largest ``values (buckets,)``, ``shown`` at most; of equals the first."""
         spans, found = _best(texts.parts, self._plan(texts), values, shown)
-        joined = texts.data.tobytes()
-        small = joined.lower().decode("latin-1")  # byte by byte: what is ASCII stays where it is
-        lines: list[list[tuple[str, float]]] = []
-        for places, values_here, plain in zip(spans.tolist(), found.tolist(), texts.plain.tolist(), strict=True):
-            names = []
-            for (start, stop), value in zip(places, values_here, strict=True):
-                if stop > 0:
-                    name = small[start:stop] if plain else ""
-                    if not name.replace(" ", "").isalnum():  # more than words
-                        name = self._spelt(name if plain else joined[start:stop].decode("utf-8", "replace"), plain)
-                    names.append((name, value))
-            lines.append(names)
-        return lines
+        names = self._spelt_all(texts, spans.reshape(-1, 2), np.repeat(texts.plain, shown))
+        pairs = iter(zip(names, found.ravel().tolist(), strict=True))
+        return [[pair for pair in itertools.islice(pairs, shown) if pair[0]] for _ in range(len(texts))]
+
+    def _spelt_all(self, texts: Encoded, spans: Integers, plain: NDArray[np.bool_]) -> list[str]:
+        """The n-grams that stand at places ``(m, 2)`` of the texts; nothing where a place ends at 0."""
+        bounds, joined, simple = _cut_out(texts.data, spans, plain)
+        found = pa.Array.from_buffers(pa.string(), len(spans), [None, pa.py_buffer(bounds), pa.py_buffer(joined)]).to_pylist()
+        for row in np.flatnonzero(~simple).tolist():
+            found[row] = self._spelt(found[row], bool(plain[row]))
+        return found  # type: ignore[no-any-return]  # strings
 
     def _spelt(self, written: str, plain: bool) -> str:
         """The words of an n-gram that stands in a folded text, joined by a space."""
@@ -515,12 +514,17 @@ def _best(texts: Any, how: Any, values: Any, shown: int) -> Any:  # pragma: no c
     """Place ``(n, shown, 2)`` and value ``(n, shown)`` of the best n-grams; an end of 0 where there are fewer."""
     data, starts, stops, plain = texts
     classes, by_words, wanted, salt, divisor = how
-    words, _, states, found = _room(texts, how)
+    words, ends, states, found = _room(texts, how)
     spans = np.empty((len(words), 2), np.int64)
     places, best = np.zeros((len(plain), shown, 2), np.int64), np.zeros((len(plain), shown))
     chosen = np.zeros(shown, np.uint32)
     for row in range(len(plain)):
-        count = _spans(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
+        if plain[row] and by_words:
+            count = _words(data, starts[row], stops[row], classes, True, True, words, ends)
+        else:
+            count = _spans(data, starts[row], stops[row], classes, by_words, plain[row], words, spans)
+            for word in range(count):
+                ends[0, word], ends[1, word] = spans[word, 0], spans[word, 1]
         _buckets(words, count, wanted, salt, divisor, states, found)
         kept = at = 0
         for order in range(1, len(wanted)):
@@ -541,6 +545,29 @@ def _best(texts: Any, how: Any, values: Any, shown: int) -> Any:  # pragma: no c
                     places[row, slot] = places[row, slot - 1]
                     slot -= 1
                 best[row, slot], chosen[slot] = value, bucket
-                places[row, slot, 0], places[row, slot, 1] = spans[place, 0], spans[place + order - 1, 1]
+                places[row, slot, 0], places[row, slot, 1] = ends[0, place], ends[1, place + order - 1]
                 kept = min(kept + 1, shown)
     return places, best
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _cut_out(data: Bytes, spans: Integers, plain: Any) -> Any:  # pragma: no cover - compiled
+    """What stands between places, lower-cased where it is ASCII; and whether it is words of ASCII with single signs between them,
+    all of which are spaces.
+    """
+    bounds, simple = np.zeros(len(spans) + 1, np.int32), np.ones(len(spans), np.bool_)
+    joined = np.empty((spans[:, 1] - spans[:, 0]).sum(), np.uint8)
+    at = 0
+    for row in range(len(spans)):
+        simple[row] = plain[row] or spans[row, 1] == 0
+        space = False
+        for byte in data[spans[row, 0] : spans[row, 1]]:
+            if 65 <= byte <= 90 and plain[row]:
+                byte |= 32
+            word = 97 <= byte <= 122 or 48 <= byte <= 57
+            simple[row] = simple[row] and (word or (byte == 32 and not space))
+            space = not word
+            joined[at] = byte
+            at += 1
+        bounds[row + 1] = at
+    return bounds, joined, simple

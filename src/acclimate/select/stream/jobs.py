@@ -27,6 +27,9 @@ from acclimate.select.gumbel import gumbel_keys
 from acclimate.select.random import uniform
 from acclimate.select.stream.threshold import Threshold, chosen
 
+#: Columns whose values hardly repeat: looking for those that do takes longer than compressing them.
+_OWN_VALUES = ("id", "text", "messages", "image", "score", "rank", "reason", "position")
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -267,7 +270,11 @@ def write_part(job: Job, item: ToWrite) -> tuple[str, int]:
             write(table, item.path)
             return item.path.name, table.num_rows
         rows = 0
-        with atomic_path(item.path) as temporary, pq.ParquetWriter(temporary, item.schema, compression="zstd") as writer:
+        repeated = [name for name in item.schema.names if name not in _OWN_VALUES]
+        with (
+            atomic_path(item.path) as temporary,
+            pq.ParquetWriter(temporary, item.schema, compression="zstd", use_dictionary=repeated) as writer,
+        ):
             for table in tables:
                 writer.write_table(table)
                 rows += table.num_rows
