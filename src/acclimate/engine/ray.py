@@ -107,6 +107,12 @@ def _work(batch: dict[str, Any], there: list[Any], path: list[str]) -> dict[str,
         result = function(shared, items[place])
     except AcclimateError as error:
         result = error
+    except OSError as error:
+        result = RunError(
+            f"A Ray worker could not read or write ({error})",
+            expected="files that every machine of the cluster can reach, and room for what is written",
+            fix="check that folder there, then start again: what was finished is kept",
+        )
     except (ImportError, AttributeError) as error:
         result = RunError(
             f"A Ray worker cannot load the job ({error})",

@@ -21,9 +21,12 @@ from acclimate.select.base import Selector, Toolbox
 from acclimate.select.budget import Budget, count_words
 from acclimate.select.pick import Pick
 from acclimate.select.stream.jobs import Job
+from acclimate.select.stream.room import rewritten
 
 #: Rows that a selector is fitted on, about, where what it learns does not add up. A pool of fewer rows is learned from whole.
 FIT_ROWS = 50_000
+#: Bytes of a word in a file, about; told where a budget of tokens finds no room.
+_WORD_BYTES = 6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,7 +101,17 @@ class Choice:
         sealed = [print_of(target), [(name, domain.fingerprint) for name, domain in sorted(self.also.items())]]
         settled = orjson.dumps(dict(self.settings), option=orjson.OPT_SORT_KEYS, default=str).decode()
         read = [pool.stamps, shards, dataclasses.astuple(pool.columns), pool.on_bad_row]
-        return content_hash(read, sealed, self.method, settled, self.seed, self.models, self.fit_rows)
+        drawn = self.pick.temperature if self.pick.how == "gumbel" else None
+        return content_hash(read, sealed, self.method, settled, self.seed, self.models, self.fit_rows, drawn)
+
+    def most_bytes(self, pool: Pool) -> float:
+        """What a job writes, about, at most: what it learns from, scores, and what is kept, which is written twice."""
+        rows = max(1.0, rows_estimated(pool))
+        words = pool.bytes / _WORD_BYTES
+        kept = min(1.0, self.budget.limit(round(rows)) / (words if self.budget.kind == "tokens" else rows))
+        learned = min(1.0, self.fit_rows / rows)
+        columns = 1 + (self.pick.how == "gumbel") + (self.budget.kind == "tokens")
+        return 8 * columns * rows + (learned / 2 + kept) * rewritten(pool)
 
     def _sweeper(self, target: Target) -> Sweeper | None:
         sealed = len(target.test) + sum(map(len, self.also.values())) + (len(target.validation) if target.validation else 0)

@@ -25,8 +25,9 @@ from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, write_json, write_parquet
 from acclimate.errors import InputError
 from acclimate.features.minhash import MinHash
-from acclimate.select.stream.folder import Streamed, check_format, finished, working
-from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_key
+from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
+from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_bytes, near_key
+from acclimate.select.stream.room import rewritten, room
 
 #: Bytes of the texts of a part, about.
 PART_BYTES = 256 << 20
@@ -66,14 +67,16 @@ def distinct(
     minhash = check_settings(words, permutations, threshold)
     engine = engine or Local()
     whole = content_hash("distinct", near_key(pool, minhash), format)
-    with working(out) as work, engine:
+    with working(out) as work, engine, room(out, lambda: near_bytes(pool) + rewritten(pool), lambda: _so_far(work, pool)):
         done = finished(out, whole)
         if done is not None:
             return done
         begun = time.monotonic()
         found = duplicates(pool, engine, work, minhash)
-        _list(found, engine, out)
-        parts = _write(found, engine, out, format)
+        staged = found.job.work / f"parts-{format}"
+        _list(found, engine, staged)
+        parts = _write(found, engine, staged, format)
+        publish(staged, out)
         manifest = _manifest(found, engine, whole, parts, time.monotonic() - begun)
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
@@ -89,6 +92,12 @@ def check_settings(words: int, permutations: int, threshold: float) -> MinHash:
     if not 16 <= permutations <= 4096:
         raise InputError(f"{permutations} permutations", expected="16 to 4096", fix="128 is usual")
     return MinHash(words, permutations, threshold)
+
+
+def _so_far(work: Path, pool: Pool) -> str:
+    """What is finished of a job."""
+    signed, copied = len(list(work.glob("near-*/signed/*.json"))), len(list(work.glob("near-*/kept/*.parquet")))
+    return f"of {len(pool.shards)} pieces of the pool {signed} signed, of {copied} what stays written"
 
 
 def _first_rows(found: Found) -> dict[int, int]:
@@ -181,8 +190,10 @@ def _write(found: Found, engine: Engine, out: Path, format: str) -> list[dict[st
     for item in copies:
         files.setdefault(item.part, []).append(item.file(job))
     parts = [ToWrite(tuple(group), out / f"part-{part:05d}.{format}", schema) for part, group in enumerate(files.values())]
-    written = dict(result for _, result in engine.run(write_part, job, parts))
-    return [{"file": one.path.name, "rows": written[one.path.name], "sha256": file_hash(one.path)} for one in parts]
+    for _ in engine.run(write_part, job, [one for one in parts if not one.path.exists()]):
+        pass  # the file is what is made
+    rows = [sum(pq.read_metadata(file).num_rows for file in one.files) for one in parts]
+    return [{"file": one.path.name, "rows": count, "sha256": file_hash(one.path)} for one, count in zip(parts, rows, strict=True)]
 
 
 def _copies(found: Found) -> Iterator[ToCopy]:

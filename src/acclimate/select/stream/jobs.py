@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from acclimate.data.hygiene import Removal, Sweeper, removal_table
 from acclimate.data.pieces import Wanted
 from acclimate.data.shards import Pool, Shard
 from acclimate.data.write import write
-from acclimate.engine.storage import atomic_path, write_parquet
+from acclimate.engine.storage import atomic_path, write_array, write_parquet
 from acclimate.errors import RunError
 from acclimate.select.base import AddsUp, Selector, Weigher
 from acclimate.select.gumbel import gumbel_keys
@@ -109,7 +109,7 @@ def survey(job: Job, shard: Shard) -> Surveyed:
             samples.append(batch.take(rows).table.append_column("\0position", pa.array(positions[rows])))
     if removals:
         write_parquet(job.place("removed", shard.number, ".parquet"), removal_table(removals))
-        _save(job.place("removed", shard.number, ".npy"), np.concatenate(gone))
+        write_array(job.place("removed", shard.number, ".npy"), np.concatenate(gone))
     if samples:
         write_parquet(job.place("sample", shard.number, ".parquet"), unify(samples))
     reasons = tuple(reading.bad_rows.reasons[:5])
@@ -170,7 +170,7 @@ def score(job: Job, item: ToScore) -> tuple[int, int]:
             expected="files that do not change",
             fix="start again when nothing writes to it",
         )
-    _save(job.place("scores", shard.number, ".npy"), table)
+    write_array(job.place("scores", shard.number, ".npy"), table)
     return shard.number, scored
 
 
@@ -285,8 +285,3 @@ def _frugally() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(usual)
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)

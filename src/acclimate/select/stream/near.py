@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from acclimate.data.bad_rows import BadRows
 from acclimate.data.blocks import Reading, blocks
 from acclimate.data.pieces import Wanted
-from acclimate.data.shards import Pool, Shard
+from acclimate.data.shards import Pool, Shard, rows_estimated
 from acclimate.engine.base import Engine
 from acclimate.engine.progress import meter
-from acclimate.engine.storage import atomic_path, content_hash, read_json, write_json, write_parquet
+from acclimate.engine.storage import atomic_path, content_hash, new_array, read_json, write_array, write_json, write_parquet
 from acclimate.errors import InputError
 from acclimate.features.minhash import MinHash, exact_similarity, similarity, undecided
 from acclimate.features.word_kernels import encode
@@ -156,6 +156,11 @@ def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None =
         met = _meet_all(job, engine, shards, bases)
         _join_all(job, _decide_all(job, engine, met, bases), int(bases[-1]))
     return Found(job, tuple(shards), bases, **read_json(counts))
+
+
+def near_bytes(pool: Pool) -> float:
+    """What is kept between starts to find the near duplicates of a pool, about, at most: see the head of this file."""
+    return 1.2 * 388 * max(1.0, rows_estimated(pool))
 
 
 def near_key(pool: Pool, minhash: MinHash) -> str:
@@ -290,17 +295,12 @@ def meet(job: NearJob, item: ToMeet) -> int:
         agreeing = (left == right).sum(axis=1)
         kept.append(np.column_stack([some, agreeing])[agreeing >= least])
     found = np.concatenate(kept)
-    _save(item.file(job), found)
+    write_array(item.file(job), found)
     return len(found)
 
 
 def _portions(pairs: Integers) -> Iterator[Integers]:
     return (pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS))
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
 
 
 def _of_range(job: NearJob, item: ToMeet) -> tuple[NDArray[np.uint64], Integers]:
@@ -405,7 +405,7 @@ def _decide_all(job: NearJob, engine: Engine, met: Sequence[Path], bases: Intege
 def _to_read(job: NearJob, met: Sequence[Path], bases: Integers) -> Iterator[ToRead]:
     low, high = undecided(job.minhash.permutations, job.minhash.threshold)
     marks = job.work / "marks"
-    wanted = np.memmap(marks, np.bool_, "w+", shape=(int(bases[-1]),))
+    wanted = new_array(marks, np.bool_, int(bases[-1]))
     for file in met:
         pairs = np.load(file, mmap_mode="r", allow_pickle=False)
         for some in _portions(pairs):
@@ -445,7 +445,7 @@ def decide(job: NearJob, item: ToDecide) -> int:
         alike[open_] = exact_similarity(starts, values, inverse.reshape(-1, 2)) >= job.minhash.threshold
         kept.append(np.asarray(some[alike, :2]))
     found = np.concatenate(kept)
-    _save(item.file, found)
+    write_array(item.file, found)
     return len(found)
 
 
@@ -472,13 +472,11 @@ def _join_all(job: NearJob, files: Sequence[Path], count: int) -> None:
     """Join the pairs of all ranges; the first row of each cluster into ``roots``, the counts into ``clusters.json``."""
     sizes = job.work / "sizes"
     with atomic_path(job.work / "roots") as temporary:
-        with temporary.open("r+b") as file:
-            file.truncate(8 * count)
-        roots = np.memmap(temporary, np.int64, "r+", shape=(count,))
+        roots = new_array(temporary, np.int64, count)
         _each_its_own(roots)
         for name in files:
             _join(roots, np.load(name, allow_pickle=False))
-        members = np.memmap(sizes, np.uint32, "w+", shape=(count,))
+        members = new_array(sizes, np.uint32, count)
         repeated, clusters, largest = _settle(roots, members)
         roots.flush()
         del roots, members

@@ -17,18 +17,17 @@ from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, unify
 from acclimate.data.shards import Pool, Shard, rows_before
-from acclimate.data.streams import split_suffix
 from acclimate.data.target import Target
 from acclimate.engine.base import Engine
 from acclimate.engine.local import Local
 from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_json
-from acclimate.errors import InputError
+from acclimate.errors import AcclimateError, InputError
 from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Selector, Toolbox
 from acclimate.select.needs import check_needs
 from acclimate.select.stream.choice import Choice, print_of
-from acclimate.select.stream.folder import Streamed, check_format, finished, working
+from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
 from acclimate.select.stream.jobs import (
     Job,
     Surveyed,
@@ -41,6 +40,7 @@ from acclimate.select.stream.jobs import (
     survey,
     write_part,
 )
+from acclimate.select.stream.room import room
 from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 
 #: Seconds between two savings of what was surveyed.
@@ -89,7 +89,7 @@ def select_stream(
     engine = engine or Local()
     key = choice.key(pool, target)
     whole = content_hash(key, str(choice.budget), str(choice.pick), format)
-    with working(out) as work, engine:
+    with working(out) as work, engine, room(out, lambda: choice.most_bytes(pool), lambda: _so_far(work / key, pool)):
         done = finished(out, whole)
         if done is not None:
             return done
@@ -107,6 +107,12 @@ def select_stream(
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
         return Streamed(out, manifest)
+
+
+def _so_far(work: Path, pool: Pool) -> str:
+    """What is finished of a job."""
+    read, scored, kept = len(_saved(work)[0]), len(list(work.glob("scores/*.npy"))), len(list(work.glob("kept/*.parquet")))
+    return f"of {len(pool.shards)} pieces of the pool {read} read, {scored} scored, of {kept} what is chosen written"
 
 
 def fit_sample(job: Job, shards: Sequence[Shard], first: Mapping[int, int], target: Target, tools: Toolbox, method: str) -> None:
@@ -135,21 +141,25 @@ class _Run:
 
     def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[np.int64] | None]:
         """Every shard read for the first time, in order; and the statistic of a selector whose learning adds up."""
-        known, statistic = self._saved()
+        known, statistic = _saved(self.work)
         missing = [shard for shard in self.pool.shards if shard.number not in known]
         if missing:
             saved = time.monotonic()
             with meter("reading", self.pool.bytes) as advance:
                 advance(sum(_bytes(self.pool, number) for number in known), 0)
-                for _, found in self.engine.run(survey, job, missing):
-                    if found.statistic is not None:
-                        statistic = np.zeros(len(found.statistic), np.int64) if statistic is None else statistic
-                        statistic += found.statistic
-                    known[found.number] = dataclasses.replace(found, statistic=None)
-                    advance(_bytes(self.pool, found.number), found.records)
-                    if time.monotonic() - saved > _SAVE_SECONDS:
-                        self._save(known, statistic)
-                        saved = time.monotonic()
+                try:
+                    for _, found in self.engine.run(survey, job, missing):
+                        if found.statistic is not None:
+                            statistic = np.zeros(len(found.statistic), np.int64) if statistic is None else statistic
+                            statistic += found.statistic
+                        known[found.number] = dataclasses.replace(found, statistic=None)
+                        advance(_bytes(self.pool, found.number), found.records)
+                        if time.monotonic() - saved > _SAVE_SECONDS:
+                            self._save(known, statistic)
+                            saved = time.monotonic()
+                except AcclimateError:  # raised between two shards: what was added up is what is known
+                    self._save(known, statistic)
+                    raise
             self._save(known, statistic)
         surveyed = [known[shard.number] for shard in self.pool.shards]
         if not sum(one.usable for one in surveyed):
@@ -159,16 +169,6 @@ class _Run:
                 fix="check its rows",
             )
         return surveyed, statistic
-
-    def _saved(self) -> tuple[dict[int, Surveyed], NDArray[np.int64] | None]:
-        file = self.work / "survey.npz"
-        if not file.exists():
-            return {}, None
-        with np.load(file, allow_pickle=False) as saved:
-            rows = orjson.loads(saved["known"].tobytes())
-            statistic = saved.get("statistic")
-        known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
-        return known, statistic
 
     def _save(self, known: Mapping[int, Surveyed], statistic: NDArray[np.int64] | None) -> None:
         rows = [{**dataclasses.asdict(one), "statistic": None} for one in known.values()]
@@ -267,17 +267,24 @@ class _Run:
                 groups.append([])
                 held = 0
         groups = [group for group in groups if group]
+        staged = job.work / "kept" / f"parts-{format}"
         items = [
-            ToWrite(tuple(group), self.out / f"part-{number:05d}.{format}", schema, weights / taken)
+            ToWrite(tuple(group), staged / f"part-{number:05d}.{format}", schema, weights / taken)
             for number, group in enumerate(groups)
         ]
-        split_suffix(items[0].path)
-        written = dict(result for _, result in self.engine.run(write_part, job, items))
+        for _ in self.engine.run(write_part, job, [item for item in items if not item.path.exists()]):
+            pass  # the file is what is made
         removed = sorted((job.work / "removed").glob("*.parquet"))
         if removed:
-            with atomic_path(self.out / "removed.parquet") as temporary:
+            with atomic_path(staged / "removed.parquet") as temporary:
                 pq.write_table(pa.concat_tables([pq.read_table(file) for file in removed]), temporary, compression="zstd")
-        return [{"file": item.path.name, "rows": written[item.path.name], "sha256": file_hash(item.path)} for item in items]
+        rows = {int(file.stem): pq.read_metadata(file).num_rows for file in files}
+        parts = [
+            {"file": item.path.name, "rows": sum(rows[number] for number in item.shards), "sha256": file_hash(item.path)}
+            for item in items
+        ]
+        publish(staged, self.out)
+        return parts
 
     def manifest(
         self,
@@ -330,6 +337,18 @@ class _Run:
             "seconds": round(seconds, 3),
             "engine": f"{self.engine.name}, {self.engine.workers} workers",
         }
+
+
+def _saved(work: Path) -> tuple[dict[int, Surveyed], NDArray[np.int64] | None]:
+    """What was surveyed before this start."""
+    file = work / "survey.npz"
+    if not file.exists():
+        return {}, None
+    with np.load(file, allow_pickle=False) as saved:
+        rows = orjson.loads(saved["known"].tobytes())
+        statistic = saved.get("statistic")
+    known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
+    return known, statistic
 
 
 def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.Table:
