@@ -18,11 +18,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+#: How often the worker of an item may die before the job is given up.
+_DEATHS = 3
+
+
 @dataclasses.dataclass(frozen=True)
 class Ray:
     """An engine (:class:`acclimate.engine.base.Engine`) on Ray Data.
 
-    What is shared is put into the object store once. A worker that dies is replaced by Ray, and its item done again. Files are
+    What is shared is put into the object store once. A worker that dies is replaced by Ray, and its item done again, up to
+    three times. Files are
     written by workers: on a cluster of several machines the folder has to be one that all of them see.
 
     Args:
@@ -49,16 +54,17 @@ class Ray:
             return
         with self:
             ray = _ray()
-            there = ray.put(pickle.dumps((function, shared, list(items)), protocol=5))
-            rows = ray.data.range(len(items), override_num_blocks=len(items))
-            done = rows.map_batches(
-                _work,
-                fn_kwargs={"there": [there], "path": list(sys.path)},
-                batch_size=1,
-                num_cpus=1,
-                concurrency=min(self.workers, len(items)),
-            )
             try:
+                there = ray.put(pickle.dumps((function, shared, list(items)), protocol=5))
+                rows = ray.data.range(len(items), override_num_blocks=len(items))
+                done = rows.map_batches(
+                    _work,
+                    fn_kwargs={"there": [there], "path": list(sys.path)},
+                    batch_size=1,
+                    num_cpus=1,
+                    concurrency=min(self.workers, len(items)),
+                    max_retries=_DEATHS,
+                )
                 for row in done.iter_rows():
                     result = pickle.loads(row["result"])
                     if isinstance(result, AcclimateError):
