@@ -77,7 +77,8 @@ def select_pool(
     for line in done.notes:
         note(line)
     manifest = done.manifest
-    rows = [(name, f"{manifest[name]:,}") for name in ("records", "bad_rows", "removed", "usable", "kept")]
+    shown = ("records", "bad_rows", "removed", "usable", *(["duplicates"] if "duplicates" in manifest else []), "kept")
+    rows = [(name.replace("_", " "), f"{manifest[name]:,}") for name in shown]
     print_table(f"{manifest['method']}: kept {manifest['kept']:,} of {manifest['usable']:,}", ("", "examples"), rows)
     if manifest["removed"]:
         note(f"removed {manifest['removed']} examples that repeat a test example: {out / 'removed.parquet'}")

@@ -161,6 +161,9 @@ def test_what_repeats_the_test_is_left_out_and_listed(tmp_path: Path, folder: Pa
     assert done.manifest["removed"] == removed.num_rows >= 12
     assert not set(done.to_domain().texts) & set(sealed.texts)
     assert set(removed.column("kind").to_pylist()) >= {"exact"}
+    whole = load([folder / "a.jsonl", folder / "b.jsonl.zst"], text="text", label="kind")
+    texts_of = dict(zip(whole.ids, whole.texts, strict=True))
+    assert [texts_of[one] for one in removed.column("id").to_pylist()] == removed.column("text").to_pylist()
 
 
 def test_a_large_pool_is_learned_from_by_a_sample_that_does_not_depend_on_the_pieces(tmp_path: Path, folder: Path) -> None:

@@ -26,8 +26,10 @@ from acclimate.engine.storage import atomic_path, content_hash, file_hash, write
 from acclimate.errors import InputError
 from acclimate.features.minhash import MinHash
 from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
+from acclimate.select.stream.jobs import Job, load_scores
 from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_bytes, near_key
 from acclimate.select.stream.room import rewritten, room
+from acclimate.select.stream.threshold import Threshold, chosen
 
 #: Bytes of the texts of a part, about.
 PART_BYTES = 256 << 20
@@ -67,14 +69,14 @@ def distinct(
     minhash = check_settings(words, permutations, threshold)
     engine = engine or Local()
     whole = content_hash("distinct", near_key(pool, minhash), format)
-    with working(out) as work, engine, room(out, lambda: near_bytes(pool) + rewritten(pool), lambda: _so_far(work, pool)):
+    with working(out) as work, engine, room(out, lambda: near_bytes(pool, minhash) + rewritten(pool), lambda: _so_far(work, pool)):
         done = finished(out, whole)
         if done is not None:
             return done
         begun = time.monotonic()
         found = duplicates(pool, engine, work, minhash)
         staged = found.job.work / f"parts-{format}"
-        _list(found, engine, staged)
+        list_repeats(found, engine, staged)
         parts = _write(found, engine, staged, format)
         publish(staged, out)
         manifest = _manifest(found, engine, whole, parts, time.monotonic() - begun)
@@ -107,7 +109,8 @@ def _first_rows(found: Found) -> dict[int, int]:
 # The list of what was left out
 
 
-def _list(found: Found, engine: Engine, out: Path) -> None:
+def list_repeats(found: Found, engine: Engine, out: Path) -> None:
+    """Write ``duplicates.parquet`` into a folder: what is left out, which row stays instead, and how alike they are."""
     first, job = _first_rows(found), found.job
     items = [ToList(one.number, found, first) for one in found.shards]
     missing = [item for item in items if not job.place("listed", item.number, ".parquet").exists()]
@@ -119,6 +122,32 @@ def _list(found: Found, engine: Engine, out: Path) -> None:
     with atomic_path(out / "duplicates.parquet") as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
         for table in _rebatched(tables, _LIST_ROWS):
             file.write_table(table)
+
+
+def with_repeats(manifest: dict[str, Any], job: Job, found: Found, threshold: Threshold) -> dict[str, Any]:
+    """The manifest of a selection with how many rows repeat a better one, and how many of those come before the last one kept."""
+    passed = _passed_over(job, found, threshold)
+    note = f"{passed:,} examples were passed over because they nearly repeat a better one"
+    notes = [*manifest["notes"], *([note] if passed else [])]
+    return {**manifest, "duplicates": found.duplicates, "passed_over": passed, "notes": notes}
+
+
+def _passed_over(job: Job, found: Found, threshold: Threshold) -> int:
+    least, last, ties = np.inf, (0, 0), 0
+    for one in found.shards:
+        keys = load_scores(job, one.number)[0]
+        rows = chosen(keys, threshold, ties)
+        ties += int((keys == threshold.score).sum())
+        if len(rows) and keys[rows].min() <= least:
+            least = keys[rows].min()
+            last = one.number, int(rows[keys[rows] == least][-1])
+    scored, passed = dataclasses.replace(job, distinct=False), 0
+    for one in found.shards:
+        repeats = found.positions(one.number)
+        keys = load_scores(scored, one.number)[0][repeats]
+        before = repeats < last[1] if one.number == last[0] else one.number < last[0]
+        passed += int(((keys > least) | ((keys == least) & before)).sum())
+    return passed
 
 
 def _rebatched(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:

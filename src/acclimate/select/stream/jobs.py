@@ -45,6 +45,7 @@ class Job:
         seed: of samples and draws.
         temperature: of a Gumbel draw; None for the plain top.
         count_tokens: the length of a text; None unless the budget is one of tokens.
+        distinct: whether rows that nearly repeat a better one are left out.
     """
 
     pool: Pool
@@ -56,6 +57,7 @@ class Job:
     seed: int = 0
     temperature: float | None = None
     count_tokens: Callable[[str], int] | None = None
+    distinct: bool = False
 
     def place(self, stage: str, number: int, suffix: str) -> Path:
         """Where a stage keeps what it made of a shard."""
@@ -165,13 +167,18 @@ def score(job: Job, item: ToScore) -> tuple[int, int]:
             table[-1, positions] = [job.count_tokens(text) for text in batch.texts]
         scored += len(batch)
     if reading.digest != item.digest:
-        raise RunError(
-            f"{shard.describe()} changed while the pool was read",
-            expected="files that do not change",
-            fix="start again when nothing writes to it",
-        )
+        raise changed(shard)
     write_array(job.place("scores", shard.number, ".npy"), table)
     return shard.number, scored
+
+
+def changed(shard: Shard) -> RunError:
+    """What to raise where two readings of a shard differ."""
+    return RunError(
+        f"{shard.describe()} changed while the pool was read",
+        expected="files that do not change",
+        fix="start again when nothing writes to it",
+    )
 
 
 def _check_numbers(scores: Floats, batch: Domain, shard: Shard) -> None:
@@ -190,10 +197,14 @@ def _removed(job: Job, number: int) -> Integers:
 
 
 def load_scores(job: Job, number: int) -> tuple[Floats, Floats]:
-    """What a shard's records are ordered by, and what each costs, both ``(records,)``."""
+    """What a shard's records are ordered by, NaN where they cannot be chosen, and what each costs, both ``(records,)``."""
     table = np.load(job.place("scores", number, ".npy"), mmap_mode="r", allow_pickle=False)
     costs = table[-1] if job.count_tokens is not None else np.ones(table.shape[1])
-    return np.asarray(table[0]), np.asarray(costs)
+    keys = np.asarray(table[0])
+    if job.distinct:
+        keys = keys.copy()
+        keys[np.load(job.place("repeats", number, ".npy"), allow_pickle=False)] = np.nan
+    return keys, np.asarray(costs)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -216,7 +227,7 @@ def keep(job: Job, item: ToKeep) -> tuple[int, float]:
 def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
     shard = item.shard
     table = np.load(job.place("scores", shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
-    positions = chosen(np.asarray(table[0]), item.threshold, item.ties_before)
+    positions = chosen(load_scores(job, shard.number)[0], item.threshold, item.ties_before)
     rows = take(shard, job.pool, positions, item.first_row)
     batch = Domain(job.pool.name, rows)
     scores = np.asarray(table[1 if job.temperature is not None else 0])[positions]

@@ -21,12 +21,13 @@ from acclimate.data.target import Target
 from acclimate.engine.base import Engine
 from acclimate.engine.local import Local
 from acclimate.engine.progress import meter
-from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_json
+from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_array, write_json
 from acclimate.errors import AcclimateError, InputError
 from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Selector, Toolbox
 from acclimate.select.needs import check_needs
 from acclimate.select.stream.choice import Choice, print_of
+from acclimate.select.stream.distinct import list_repeats, with_repeats
 from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
 from acclimate.select.stream.jobs import (
     Job,
@@ -34,12 +35,14 @@ from acclimate.select.stream.jobs import (
     ToKeep,
     ToScore,
     ToWrite,
+    changed,
     keep,
     load_scores,
     score,
     survey,
     write_part,
 )
+from acclimate.select.stream.near import HYGIENE, Found, duplicates
 from acclimate.select.stream.room import room
 from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 
@@ -74,7 +77,8 @@ def select_stream(
             ``removed.parquet``.
         out: a folder for the result: ``part-00000.parquet``, ..., ``manifest.json``. Parts follow the order of the pool.
         choice: what to keep. Ways of taking rows other than ``top`` and ``gumbel`` compare rows with one another, and need a pool
-            in memory.
+            in memory. Where they are to be distinct, rows that nearly repeat a better one are left out by the rule that holds in
+            memory, and listed in ``duplicates.parquet`` (:func:`acclimate.select.stream.near.duplicates`).
         tools: what the method may be handed.
         engine: where the work is done; this process where not given.
         format: of the parts, one of :data:`acclimate.select.stream.folder.FORMATS`.
@@ -100,10 +104,15 @@ def select_stream(
         run.fit(job, surveyed, statistic, tools)
         del statistic
         run.score(job, surveyed)
+        repeats = run.distinct(job, surveyed)
         found = run.threshold(job, surveyed)
         weights = run.keep(job, surveyed, found)
-        parts = run.write(job, format, weights, found.taken)
-        manifest = run.manifest(whole, surveyed, found, parts, time.monotonic() - begun)
+        if repeats is not None:
+            list_repeats(repeats, engine, job.work / "kept" / f"parts-{format}")
+        parts = run.write(job, format, weights, found.taken, surveyed)
+        manifest = run.manifest(whole, surveyed, found, parts, time.monotonic() - begun, repeats)
+        if repeats is not None:
+            manifest = with_repeats(manifest, job, repeats, found)
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
         return Streamed(out, manifest)
@@ -209,6 +218,18 @@ class _Run:
         rows = 1 + (job.temperature is not None) + (job.count_tokens is not None)
         return len(np.load(job.place("scores", number, ".npy"), mmap_mode="r", allow_pickle=False)) == rows
 
+    def distinct(self, job: Job, surveyed: Sequence[Surveyed]) -> Found | None:
+        """The rows that nearly repeat a better one, where they are to be left out."""
+        if not job.distinct:
+            return None
+        scored = dataclasses.replace(job, distinct=False)
+        found = duplicates(self.pool, self.engine, job.work, HYGIENE, lambda number: load_scores(scored, number)[0])
+        for shard, one, signed in zip(self.pool.shards, surveyed, found.shards, strict=True):
+            if signed.records != one.records:
+                raise changed(shard)
+            write_array(job.place("repeats", shard.number, ".npy"), found.positions(shard.number))
+        return found
+
     def threshold(self, job: Job, surveyed: Sequence[Surveyed]) -> Threshold:
         """From which score on rows are kept; at least one row is."""
         numbers = [shard.number for shard in self.pool.shards]
@@ -254,7 +275,14 @@ class _Run:
         for shard, tied, end, count in zip(self.pool.shards, before, ends.tolist(), counts, strict=True):
             yield shard, tied, ranks[end - count : end]
 
-    def write(self, job: Job, format: str, weights: float, taken: int) -> list[dict[str, Any]]:  # noqa: A002
+    def write(
+        self,
+        job: Job,
+        format: str,  # noqa: A002
+        weights: float,
+        taken: int,
+        surveyed: Sequence[Surveyed],
+    ) -> list[dict[str, Any]]:
         """The result in parts, in order of the pool, and what was removed."""
         files = sorted((job.work / "kept").glob("*.parquet"))
         schema = unify([pq.read_schema(file).empty_table() for file in files]).schema
@@ -277,7 +305,9 @@ class _Run:
         removed = sorted((job.work / "removed").glob("*.parquet"))
         if removed:
             with atomic_path(staged / "removed.parquet") as temporary:
-                pq.write_table(pa.concat_tables([pq.read_table(file) for file in removed]), temporary, compression="zstd")
+                first = rows_before(self.pool.shards, (one.records for one in surveyed))
+                tables = [_in_file(pq.read_table(file), self.pool, int(file.stem), first[int(file.stem)]) for file in removed]
+                pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
         rows = {int(file.stem): pq.read_metadata(file).num_rows for file in files}
         parts = [
             {"file": item.path.name, "rows": sum(rows[number] for number in item.shards), "sha256": file_hash(item.path)}
@@ -293,6 +323,7 @@ class _Run:
         found: Threshold,
         parts: list[dict[str, Any]],
         seconds: float,
+        repeats: Found | None = None,
     ) -> dict[str, Any]:
         """What the folder holds, and of what it was made."""
         from importlib.metadata import version
@@ -305,8 +336,9 @@ class _Run:
             notes.append(f"{bad} bad rows were skipped: {'; '.join(reasons)}")
         budget = self.choice.budget
         limit = budget.limit(usable)
-        if found.taken == usable and found.spent < limit:
-            notes.append(f"the budget of {budget} is more than the whole pool: all {usable} examples are kept")
+        if found.taken == usable - (repeats.duplicates if repeats else 0) and found.spent < limit:
+            which = f"{found.taken} distinct" if repeats else f"{usable}"
+            notes.append(f"the budget of {budget} is more than the whole pool: all {which} examples are kept")
         if found.spent > limit:
             notes.append(f"the best example alone has {found.spent:.0f} tokens, more than the budget of {budget}; it is kept")
         digests = {one.number: one.digest for one in surveyed}
@@ -359,6 +391,15 @@ def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.T
         return table
     ids = pa.array([f"{shard.prefix}:{first_row + position}" for position in positions.tolist()], pa.string())
     return table.set_column(table.schema.get_field_index("id"), "id", ids)
+
+
+def _in_file(removed: pa.Table, pool: Pool, number: int, first_row: int) -> pa.Table:
+    """What was removed of a shard, with the ids of the whole file where they are generated: the survey counts within the shard."""
+    if pool.columns.id is not None:
+        return removed
+    prefix = pool.shards[number].prefix
+    ids = [f"{prefix}:{first_row + int(one.rpartition(':')[2])}" for one in removed.column("id").to_pylist()]
+    return removed.set_column(removed.schema.get_field_index("id"), "id", pa.array(ids, pa.string()))
 
 
 def _first_rows(pool: Pool, job: Job) -> Domain:
