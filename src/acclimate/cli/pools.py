@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.cli.options import check_folder
 from acclimate.cli.output import note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def select_pool(
     from acclimate.select.pick import Pick
     from acclimate.strategy.pools import estimate, select_stream
 
+    check_folder(out)
     build(METHODS, "selector", method, settings, Toolbox().provided)
     Budget.parse(budget), Pick.parse(pick)
     engine = make_engine(engine_name, workers=workers, address=ray_address)

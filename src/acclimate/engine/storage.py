@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from acclimate.errors import NoRoomError, RunError
+from acclimate.errors import InputError, NoRoomError, RunError
 
+#: The beginning of a URL, also as a path makes it of one.
+_REMOTE = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 #: Bytes written at once where room is made.
 _ZEROS = 1 << 20
 #: What the system says of a full disk, of a quota that is used up, and of a file that may not grow.
@@ -71,6 +74,17 @@ def cannot_write(path: Path, error: OSError) -> RunError:
         expected="a disk with room, and no quota that is used up",
         fix="free some space or choose another folder; nothing half-written was left",
     )
+
+
+def check_local(path: str | Path) -> None:
+    """Raise an InputError for what names a remote store: results are written to folders of this machine."""
+    found = _REMOTE.match(str(path))
+    if found:
+        raise InputError(
+            f"'{path}' names a remote store",
+            expected="a folder of this machine, or one that is mounted",
+            fix=f"write into a folder, then copy it with the tools of {found.group(1)}://",
+        )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -49,7 +49,7 @@ class Nearest:
         return {**self.__dict__, "_index": None}
 
     def __call__(self, rows: Floats, k: int) -> tuple[Floats, Integers]:
-        """Cosines to references, among them the ``k`` nearest and all that are as near as the nearest; and their numbers, ascending.
+        """Cosines to references, among them the ``k`` nearest and all as near as the nearest one; and their numbers, ascending.
 
         Args:
             rows: ``(n, d)``.

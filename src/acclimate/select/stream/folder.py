@@ -12,7 +12,7 @@ import filelock
 
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
-from acclimate.engine.storage import file_hash, read_json
+from acclimate.engine.storage import check_local, file_hash, read_json
 from acclimate.errors import InputError, RunError
 
 #: Of parts.
@@ -62,9 +62,10 @@ def working(out: Path) -> Iterator[Path]:
     """The folder of unfinished work, while nobody else works there.
 
     Raises:
-        InputError: ``out`` is a file, holds something that is not a selection, or another process works there.
+        InputError: ``out`` is a file or remote, holds something that is not a selection, or another process works there.
         RunError: it cannot be written.
     """
+    check_local(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
     work = out / ".work"
