@@ -45,6 +45,10 @@ class RunError(AcclimateError):
     exit_code = 1
 
 
+class NoRoomError(RunError):
+    """A file could not be written because the disk is full, or a quota, or a limit on the size of files is reached."""
+
+
 class InputError(AcclimateError):
     """The input, the recipe or the command line is wrong; nothing was changed."""
 

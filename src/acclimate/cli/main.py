@@ -16,7 +16,7 @@ from acclimate.engine.process import collect_rarely
 from acclimate.errors import AcclimateError, InterruptedRunError
 
 #: Failures of the place that files are written to, which any library below may meet: a user's to mend, no fault of the program.
-_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class _Commands(TyperGroup):

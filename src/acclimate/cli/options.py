@@ -109,6 +109,9 @@ def check_folder(out: Path) -> None:
 
 
 def _check_place(out: Path, folder: Path) -> None:
+    from acclimate.engine.storage import check_local
+
+    check_local(out)
     above = next(place for place in (folder, *folder.parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(

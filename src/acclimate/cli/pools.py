@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.cli.options import check_folder
 from acclimate.cli.output import note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def select_pool(
     from acclimate.strategy.pools import estimate, select_stream
 
     start_light()
+    check_folder(out)
     build(METHODS, "selector", method, settings, Toolbox().provided)
     Budget.parse(budget), Pick.parse(pick)
     engine = make_engine(engine_name, workers=workers, address=ray_address)
@@ -79,7 +81,8 @@ def select_pool(
     for line in done.notes:
         note(line)
     manifest = done.manifest
-    rows = [(name, f"{manifest[name]:,}") for name in ("records", "bad_rows", "removed", "usable", "kept")]
+    shown = ("records", "bad_rows", "removed", "usable", *(["duplicates"] if "duplicates" in manifest else []), "kept")
+    rows = [(name.replace("_", " "), f"{manifest[name]:,}") for name in shown]
     print_table(f"{manifest['method']}: kept {manifest['kept']:,} of {manifest['usable']:,}", ("", "examples"), rows)
     if manifest["removed"]:
         note(f"removed {manifest['removed']} examples that repeat a test example: {out / 'removed.parquet'}")

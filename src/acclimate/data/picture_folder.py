@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from acclimate.data.bad_rows import BadRows, display
 from acclimate.data.images import is_picture_file, suffix_of
 from acclimate.data.read import Rows, parse
-from acclimate.errors import InputError, RunError
+from acclimate.engine.storage import cannot_write
+from acclimate.errors import InputError
 
 METADATA = "metadata.jsonl"
 FILE_NAME = "file_name"
@@ -47,7 +48,7 @@ def writing_pictures(folder: Path, schema: pa.Schema) -> Iterator[Callable[[pa.T
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     try:
         with (work / METADATA).open("wb") as listed:
             writer = _Writer(work, schema)
@@ -57,7 +58,7 @@ def writing_pictures(folder: Path, schema: pa.Schema) -> Iterator[Callable[[pa.T
             folder.rmdir()  # empty, or it would not have come here
         work.replace(folder)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -199,11 +200,3 @@ def _harmless(key: str) -> str:
     """Without what separates, hides or ends a path somewhere, and short enough."""
     short = key.encode("utf-8", "ignore")[:_LONGEST].decode("utf-8", "ignore")
     return re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]|^(\.|__)|[. ]$', "-", short) or "-"
-
-
-def _cannot_write(folder: Path, error: OSError) -> RunError:
-    return RunError(
-        f"'{display(folder)}' could not be written: {error.strerror or error}",
-        expected="a writable folder with free space",
-        fix="free some space or choose another folder; nothing half-written was left",
-    )

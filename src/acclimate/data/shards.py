@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ from acclimate.data.domain import Modality
 from acclimate.data.locate import PathLike, as_list, distinct_prefixes, expand
 from acclimate.data.read import delimiter_of, parse
 from acclimate.data.streams import check_exists, decompressed, split_suffix
-from acclimate.errors import InputError, RunError
+from acclimate.errors import AcclimateError, InputError, RunError
 
 #: Bytes of a shard: so many that a statistic of some megabytes is small beside it, so few that workers end together.
 SHARD_BYTES = 64 << 20
@@ -34,6 +35,19 @@ STREAMED = ("jsonl", "csv", "tsv", "parquet")
 
 #: Of a file whose header does not say otherwise.
 SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+#: What lets fsspec read a store, by the protocol of its URLs; credentials are looked for in the environment, by the package itself.
+_STORES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "hf": "huggingface_hub",
+    "abfs": "adlfs",
+    "az": "adlfs",
+    "http": "aiohttp",
+    "https": "aiohttp",
+}
 
 Kind = Literal["jsonl", "csv", "tsv", "parquet"]
 
@@ -168,28 +182,59 @@ def opened(file: str) -> Iterator[IO[bytes]]:
 
     Raises:
         InputError: it is not there or may not be read; or the package for its store is missing.
+        RunError: a remote store failed while it was read.
     """
-    try:
-        if is_remote(file):
-            import fsspec
+    if is_remote(file):
+        import fsspec
 
+        with _reaching(file):
             handle = fsspec.open(file, "rb").open()
-        else:
+    else:
+        try:
             handle = Path(file).open("rb")  # noqa: SIM115 - closed below
-    except ImportError as error:
-        raise InputError(
-            f"'{file}' needs a package that is missing ({error})", expected="the fsspec package of that store", fix="install it"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"'{file}' cannot be read ({error})",
-            expected="a readable file",
-            fix="check the name, and for a remote store the credentials in the environment",
-        ) from error
+        except OSError as error:
+            raise InputError(f"'{file}' cannot be read ({error})", expected="a readable file", fix="check its name") from error
     try:
         yield handle
+    except AcclimateError:
+        raise
+    except Exception as error:  # whatever family of errors the store's package has
+        if not is_remote(file):
+            raise
+        raise RunError(
+            f"'{file}' could not be read to its end ({type(error).__name__}: {error})",
+            expected="a store that answers",
+            fix="start again when it does: what was finished is kept",
+        ) from error
     finally:
         handle.close()
+
+
+@contextlib.contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Turn what a remote store says inside into a clear error; its packages raise errors of families of their own."""
+    if urlsplit(url).password is not None:
+        raise InputError(
+            f"The URL of '{urlsplit(url).hostname}' holds a password",
+            expected="credentials in the environment, where neither manifests nor messages show them",
+            fix="take it out of the URL",
+        )
+    protocol = url.partition("://")[0]
+    try:
+        yield
+    except ImportError as error:
+        package = _STORES.get(protocol)
+        raise InputError(
+            f"'{url}' needs {f'the package {package}, which is not installed' if package else f'a package ({error})'}",
+            expected=f"what lets fsspec read {protocol}://",
+            fix=f"pip install {package}" if package else "install it",
+        ) from error
+    except Exception as error:
+        raise InputError(
+            f"'{url}' cannot be read ({type(error).__name__}: {error})",
+            expected="a URL that fsspec reads, such as s3://bucket/pool/*.jsonl",
+            fix="check the name, and the credentials of that store in the environment",
+        ) from error
 
 
 def _expand(one: str) -> list[str]:
@@ -200,15 +245,9 @@ def _expand(one: str) -> list[str]:
         return found
     import fsspec
 
-    try:
+    with _reaching(one):
         system, inner = fsspec.core.url_to_fs(one)
         matches = sorted(system.glob(inner)) if any(sign in inner for sign in "*?[") else [inner] if system.exists(inner) else []
-    except (ImportError, OSError, ValueError) as error:
-        raise InputError(
-            f"'{one}' cannot be listed ({error})",
-            expected="a URL that fsspec opens, such as s3://bucket/pool/*.jsonl",
-            fix="install the package of that store, and put credentials into the environment",
-        ) from error
     if not matches:
         raise InputError(f"No file matches '{one}'", expected="at least one file", fix="check the URL")
     return [str(system.unstrip_protocol(match)) for match in matches]
@@ -230,8 +269,9 @@ def _size(file: str) -> int:
         return Path(file).stat().st_size
     import fsspec
 
-    system, inner = fsspec.core.url_to_fs(file)
-    return int(system.size(inner))
+    with _reaching(file):
+        system, inner = fsspec.core.url_to_fs(file)
+        return int(system.size(inner))
 
 
 def _stamp(file: str) -> str:
@@ -240,8 +280,9 @@ def _stamp(file: str) -> str:
         return f"{found.st_size}-{found.st_mtime_ns}"
     import fsspec
 
-    system, inner = fsspec.core.url_to_fs(file)
-    return str(system.ukey(inner))
+    with _reaching(file):
+        system, inner = fsspec.core.url_to_fs(file)
+        return str(system.ukey(inner))
 
 
 def _head(file: str) -> pa.Table:

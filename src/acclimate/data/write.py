@@ -18,7 +18,7 @@ from acclimate.data.canonical import scalar_text
 from acclimate.data.domain import Domain
 from acclimate.data.picture_folder import check_folder, writing_pictures
 from acclimate.data.streams import compress, compressing, names_folder, split_suffix
-from acclimate.engine.storage import atomic_path
+from acclimate.engine.storage import atomic_path, check_local
 from acclimate.errors import InputError
 
 
@@ -108,7 +108,10 @@ def _putting(sink: IO[bytes], kind: str, schema: pa.Schema) -> Iterator[Callable
 
 
 def check_pictures(path: Path, schema: pa.Schema) -> None:
-    """Raise an InputError where the rows hold pictures and what ``path`` names cannot, or where only a file can hold them."""
+    """Raise an InputError where ``path`` names a remote store, or the rows hold pictures and what it names cannot, or where only a
+    file can hold them.
+    """
+    check_local(path)
     pictures = [field.name for field in schema if pa.types.is_binary(field.type)]
     if "image" in pictures and names_folder(path):
         check_folder(path)

@@ -70,7 +70,14 @@ class Local:
         missing = dict(enumerate(items))
         with tempfile.TemporaryDirectory(prefix="acclimate-") as folder:
             there = Path(folder) / "shared"
-            joblib.dump(shared, there)
+            try:
+                joblib.dump(shared, there)
+            except OSError as error:
+                raise RunError(
+                    f"'{there}', which workers share, could not be written: {error.strerror or error}",
+                    expected="room in the folder of temporary files",
+                    fix="free some, or name another folder with TMPDIR, then start again: what was finished is kept",
+                ) from error
             for deaths in range(_DEATHS):
                 try:
                     for place, result in self._once(function, there, missing):

@@ -18,11 +18,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+#: How often the worker of an item may die before the job is given up.
+_DEATHS = 3
+
+
 @dataclasses.dataclass(frozen=True)
 class Ray:
     """An engine (:class:`acclimate.engine.base.Engine`) on Ray Data.
 
-    What is shared is put into the object store once. A worker that dies is replaced by Ray, and its item done again. Files are
+    What is shared is put into the object store once. A worker that dies is replaced by Ray, and its item done again, up to
+    three times. Files are
     written by workers: on a cluster of several machines the folder has to be one that all of them see.
 
     Args:
@@ -49,16 +54,17 @@ class Ray:
             return
         with self:
             ray = _ray()
-            there = ray.put(pickle.dumps((function, shared, list(items)), protocol=5))
-            rows = ray.data.range(len(items), override_num_blocks=len(items))
-            done = rows.map_batches(
-                _work,
-                fn_kwargs={"there": [there], "path": list(sys.path)},
-                batch_size=1,
-                num_cpus=1,
-                concurrency=min(self.workers, len(items)),
-            )
             try:
+                there = ray.put(pickle.dumps((function, shared, list(items)), protocol=5))
+                rows = ray.data.range(len(items), override_num_blocks=len(items))
+                done = rows.map_batches(
+                    _work,
+                    fn_kwargs={"there": [there], "path": list(sys.path)},
+                    batch_size=1,
+                    num_cpus=1,
+                    concurrency=min(self.workers, len(items)),
+                    max_retries=_DEATHS,
+                )
                 for row in done.iter_rows():
                     result = pickle.loads(row["result"])
                     if isinstance(result, AcclimateError):
@@ -107,6 +113,12 @@ def _work(batch: dict[str, Any], there: list[Any], path: list[str]) -> dict[str,
         result = function(shared, items[place])
     except AcclimateError as error:
         result = error
+    except OSError as error:
+        result = RunError(
+            f"A Ray worker could not read or write ({error})",
+            expected="files that every machine of the cluster can reach, and room for what is written",
+            fix="check that folder there, then start again: what was finished is kept",
+        )
     except (ImportError, AttributeError) as error:
         result = RunError(
             f"A Ray worker cannot load the job ({error})",
@@ -138,6 +150,6 @@ def _ray() -> Any:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it would say is raised
     logging.getLogger("ray").setLevel(logging.ERROR)
     return ray

@@ -7,18 +7,30 @@ renamed. A process killed at any moment leaves the old file or the new one, neve
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from acclimate.errors import RunError
+from acclimate.errors import InputError, NoRoomError, RunError
+
+#: The beginning of a URL, also as a path makes it of one.
+_REMOTE = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
+#: Bytes written at once where room is made.
+_ZEROS = 1 << 20
+#: What the system says of a full disk, of a quota that is used up, and of a file that may not grow.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -32,7 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -42,17 +54,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _cannot_write(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"'{path}' could not be written: {error.strerror or error}",
-        expected="a writable folder with free space",
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """What to raise where ``path`` could not be written."""
+    found = f"'{path}' could not be written: {error.strerror or error}"
+    if error.errno not in NO_ROOM:
+        return RunError(
+            found, expected="a writable folder", fix="check it, or choose another folder; nothing half-written was left"
+        )
+    free = ""
+    with contextlib.suppress(OSError):
+        free = f" ({shutil.disk_usage(path.parent).free:,} bytes are free there)"
+    return NoRoomError(
+        f"{found}{free}",
+        expected="a disk with room, and no quota that is used up",
         fix="free some space or choose another folder; nothing half-written was left",
     )
+
+
+def check_local(path: str | Path) -> None:
+    """Raise an InputError for what names a remote store: results are written to folders of this machine."""
+    found = _REMOTE.match(str(path))
+    if found:
+        raise InputError(
+            f"'{path}' names a remote store",
+            expected="a folder of this machine, or one that is mounted",
+            fix=f"write into a folder, then copy it with the tools of {found.group(1)}://",
+        )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,6 +109,34 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a Parquet file atomically; equal tables give equal bytes."""
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array atomically, as ``numpy.save`` does; which does not say why it could not."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        whole = np.asarray(array, order="C")  # ascontiguousarray would make a row of a single number
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
+        file.write(whole.data if whole.size else b"")
+
+
+def new_array(path: Path, kind: Any, count: int) -> np.memmap[Any, Any]:
+    """A mapped array ``(count,)`` of zeros that has its room on the disk: the system kills who writes to a page that finds none.
+
+    Raises:
+        RunError: the disk is full.
+    """
+    size = count * np.dtype(kind).itemsize
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                for start in range(0, size, _ZEROS):
+                    file.write(bytes(min(_ZEROS, size - start)))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+    return np.memmap(path, kind, "r+", shape=(count,))
 
 
 def content_hash(*parts: Any) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit
@@ -48,7 +48,9 @@ class MinHash:
             a text; 5 is usual for web pages (Lee et al. 2022, section 4.2), where one edit in twenty words leaves 63% alike.
         permutations: hash functions ``K``. At a similarity of .8 the estimate has a standard error of √(.8·.2/K): .035 with 128,
             the default of datasketch.
-        threshold: from which Jaccard similarity on two texts are near duplicates; .8 as in Lee et al. 2022.
+        threshold: from which similarity on two texts are near duplicates; .8 as in Lee et al. 2022.
+        of: what the shared n-grams are a share of: of all, in either text (``"union"``, the Jaccard similarity); or of those of
+            the longer text (``"longer"``), of which at least :data:`ELEMENTS` have to be shared: the rule of hygiene.
         seed: another seed, other functions.
 
     >>> from acclimate.features.word_kernels import encode
@@ -60,12 +62,27 @@ class MinHash:
     words: int = 1
     permutations: int = 128
     threshold: float = 0.8
+    of: Literal["union", "longer"] = "union"
     seed: int = 0
+
+    @property
+    def jaccard(self) -> float:
+        """The least Jaccard similarity of near duplicates: texts that share ``t`` of the longer one's ``n`` elements have at most
+        ``(2 - t)·n`` together.
+        """
+        return self.threshold if self.of == "union" else self.threshold / (2 - self.threshold)
 
     @property
     def bands(self) -> tuple[int, int]:
         """(bands, values in each)."""
-        return bands(self.permutations, self.threshold)
+        return bands(self.permutations, self.jaccard)
+
+    @property
+    def undecided(self) -> tuple[int, int]:
+        """Between which numbers of agreeing bytes, the upper one excluded, only the elements tell. A Jaccard similarity of the
+        threshold is enough either way.
+        """
+        return undecided(self.permutations, self.jaccard)[0], undecided(self.permutations, self.threshold)[1]
 
     def sign(self, texts: Encoded) -> Signed:
         """Signatures and band keys of ``n`` texts."""
@@ -86,6 +103,13 @@ class MinHash:
         """
         starts, hashes, _ = word_hashes(texts)
         return _sorted_elements(starts, hashes, self.words)  # type: ignore[no-any-return]  # compiled
+
+    def alike(self, starts: Integers, values: Values, pairs: Integers) -> NDArray[np.bool_]:
+        """Which of ``m`` pairs are near duplicates by their elements, ``(m,)``; arguments as :func:`exact_similarity`."""
+        shared, sizes = _shared(starts, values, pairs), np.diff(starts)[pairs]
+        if self.of == "union":
+            return np.asarray(shared >= self.threshold * np.maximum(1, sizes.sum(axis=1) - shared))
+        return np.asarray((shared >= self.threshold * np.maximum(1, sizes.max(axis=1))) & (shared >= ELEMENTS))
 
     def _functions(self) -> tuple[Values, Values]:
         return functions(self.permutations, self.seed)
@@ -157,7 +181,8 @@ def exact_similarity(starts: Integers, values: Values, pairs: Integers) -> NDArr
         starts, values: as :meth:`MinHash.elements` gives them.
         pairs: ``(m, 2)`` of which texts.
     """
-    return np.asarray(_jaccard(starts, values, pairs))
+    shared = _shared(starts, values, pairs)
+    return np.asarray(shared / np.maximum(1, np.diff(starts)[pairs].sum(axis=1) - shared))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -207,12 +232,13 @@ def _sorted_elements(starts: Integers, hashes: Hashes, words: int) -> Any:  # pr
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _jaccard(starts: Integers, values: Values, pairs: Integers) -> NDArray[np.float64]:  # pragma: no cover - compiled
-    found = np.zeros(len(pairs))
+def _shared(starts: Integers, values: Values, pairs: Integers) -> Integers:  # pragma: no cover - compiled
+    """How many elements the texts of each pair share, ``(m,)``."""
+    found = np.zeros(len(pairs), np.int64)
     for pair in range(len(pairs)):
         here, there = starts[pairs[pair, 0]], starts[pairs[pair, 1]]
         stop, other_stop = starts[pairs[pair, 0] + 1], starts[pairs[pair, 1] + 1]
-        both, shared = stop - here + other_stop - there, 0
+        shared = 0
         while here < stop and there < other_stop:
             if values[here] == values[there]:
                 shared += 1
@@ -221,7 +247,7 @@ def _jaccard(starts: Integers, values: Values, pairs: Integers) -> NDArray[np.fl
                 here += 1
             else:
                 there += 1
-        found[pair] = shared / max(1, both - shared)
+        found[pair] = shared
     return found
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from acclimate.engine.storage import atomic_path, content_hash, read_json, write_json, write_parquet
-from acclimate.errors import RunError
+from acclimate.engine.storage import (
+    atomic_path,
+    content_hash,
+    new_array,
+    read_json,
+    write_array,
+    write_json,
+    write_parquet,
+    write_text,
+)
+from acclimate.errors import NoRoomError, RunError
 
 
 def test_a_failure_while_writing_leaves_the_old_file_and_no_remains(tmp_path: Path) -> None:
@@ -35,12 +47,48 @@ def test_a_folder_that_cannot_be_written_gives_one_clear_error(tmp_path: Path) -
         pass
 
 
-def test_a_full_disk_gives_one_clear_error_and_leaves_nothing() -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("this system has no /dev/full")
-    with pytest.raises(OSError, match="space"), full.open("wb", buffering=0) as file:
-        file.write(b"x")
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may have more than 64 kB: what a full disk does, for anyone."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+LARGE = np.random.default_rng(0).random(100_000)
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "parquet": lambda path: write_parquet(path, pa.table({"x": LARGE})),
+    "array": lambda path: write_array(path, LARGE),
+    "mapped": lambda path: new_array(path, np.float64, len(LARGE)),
+    "text": lambda path: write_text(path, "x" * 100_000),
+    "json": lambda path: write_json(path, LARGE.tolist()),
+}
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_room_gives_one_clear_error_and_leaves_nothing(tmp_path: Path, writer: str) -> None:
+    with pytest.raises(NoRoomError, match=r"file' could not be written: .*File too large.* bytes are free there"):
+        WRITERS[writer](tmp_path / "file")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 3), ()])
+@pytest.mark.parametrize("kind", [np.float64, np.uint8, np.bool_])
+def test_arrays_are_written_as_numpy_writes_them(tmp_path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> None:
+    array = np.ones(shape, kind).T
+    write_array(tmp_path / "ours.npy", array)
+    np.save(tmp_path / "theirs.npy", np.ascontiguousarray(array).reshape(array.shape))
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
+
+
+def test_a_new_mapped_array_is_zeros_that_stay_when_written(tmp_path: Path) -> None:
+    array = new_array(tmp_path / "array", np.int64, 1000)
+    assert not array.any()
+    array[7] = 5
+    array.flush()
+    assert np.fromfile(tmp_path / "array", np.int64)[7] == 5
 
 
 def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from acclimate.select.base import Toolbox
 from acclimate.select.budget import Budget
 from acclimate.select.pick import Pick
 from acclimate.select.run import select
+from acclimate.select.stream import jobs, run
 from acclimate.select.stream.choice import Choice
 from acclimate.select.stream.folder import Streamed
 from acclimate.select.stream.run import select_stream as stream
@@ -159,6 +161,9 @@ def test_what_repeats_the_test_is_left_out_and_listed(tmp_path: Path, folder: Pa
     assert done.manifest["removed"] == removed.num_rows >= 12
     assert not set(done.to_domain().texts) & set(sealed.texts)
     assert set(removed.column("kind").to_pylist()) >= {"exact"}
+    whole = load([folder / "a.jsonl", folder / "b.jsonl.zst"], text="text", label="kind")
+    texts_of = dict(zip(whole.ids, whole.texts, strict=True))
+    assert [texts_of[one] for one in removed.column("id").to_pylist()] == removed.column("text").to_pylist()
 
 
 def test_a_large_pool_is_learned_from_by_a_sample_that_does_not_depend_on_the_pieces(tmp_path: Path, folder: Path) -> None:
@@ -214,8 +219,6 @@ def test_a_truncated_file_is_named_and_nothing_half_written_is_left(tmp_path: Pa
 
 
 def test_a_file_that_changes_between_two_readings_is_noticed(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acclimate.select.stream import run
-
     file = tmp_path / "pool.jsonl"
     file.write_bytes((folder / "a.jsonl").read_bytes())
     fit = run._Run.fit
@@ -317,6 +320,46 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path, folder: Path) -> No
     _, errors = job.communicate(timeout=120)
     assert job.returncode == 0, errors.decode()
     select_stream(opened(folder), target(), tmp_path / "undisturbed", method="dsir", budget=30, buckets=4096)
+    assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")
+
+
+def slow_score(job: Any, item: Any) -> tuple[int, int]:
+    """Scoring that tells which process works on which shard, and leaves time to kill it."""
+    with (job.work / "began").open("a") as file:
+        file.write(f"{os.getpid()} {item.shard.number}\n")
+    time.sleep(0.3)
+    return jobs.score(job, item)
+
+
+def kill_one(out: Path, killed: list[tuple[int, int]]) -> None:
+    """End the first process that works on the third shard or a later one, as the system does when memory is short."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not killed:
+        for file in out.glob(".work/*/began"):
+            began = [tuple(map(int, line.split())) for line in file.read_text().splitlines() if " " in line]
+            if len(began) > 2:
+                os.kill(began[-1][0], signal.SIGKILL)
+                killed.append(began[-1])
+                return
+        time.sleep(0.02)
+
+
+def test_a_worker_of_ray_that_is_killed_changes_no_byte(
+    tmp_path: Path, folder: Path, ray_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"method": "dsir", "budget": 30, "buckets": 4096}
+    select_stream(opened(folder), target(), tmp_path / "undisturbed", **asked)
+    monkeypatch.setattr(run, "score", slow_score)
+    monkeypatch.setattr(run.shutil, "rmtree", lambda *_, **__: None)  # to look at who did what
+    killed: list[tuple[int, int]] = []
+    killer = threading.Thread(target=kill_one, args=(tmp_path / "out", killed))
+    killer.start()
+    select_stream(opened(folder), target(), tmp_path / "out", runner=ray_engine, **asked)
+    killer.join()
+    [(pid, shard)] = killed
+    began = [tuple(map(int, line.split())) for line in next((tmp_path / "out").glob(".work/*/began")).read_text().splitlines()]
+    assert pid != os.getpid()
+    assert [other for other, number in began if number == shard and other != pid], "its shard was not done again"
     assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")
 
 

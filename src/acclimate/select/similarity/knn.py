@@ -14,6 +14,7 @@ from acclimate.errors import InputError
 from acclimate.features.base import Embed
 from acclimate.select.base import Need, Trait
 from acclimate.select.similarity.cosine import on_grid, unit_rows
+from acclimate.select.similarity.nearest import Nearest
 
 #: Rows of a block of cosines: with 10,000 target texts a block takes 80 MB.
 _BLOCK = 1024
@@ -42,9 +43,8 @@ class Knn:
     | 5 | .596 / .639 | .628 / .664 | .626 / .661 |
     | 10 | .589 / .626 | .633 / .653 | .634 / .650 |
 
-    Every pair is compared: for 16,000 examples of 384 components against 300, 3,000 and 10,000 target examples that takes .1, 1.1
-    and 4.7 CPU seconds. faiss as a first sieve (a flat index in float32, its 16 nearest compared again here) takes .4, .8 and 2.2,
-    and could miss a neighbour among many near duplicates; embedding the pool takes minutes. So it is not used.
+    Where the package faiss (the extra ``index``) is installed, it sieves among 1,000 target examples or more, with the same scores
+    to the last bit; what that is worth is told, with figures, in :class:`acclimate.select.similarity.nearest.Nearest`.
 
     Reference: Aharoni & Goldberg 2020, §3; Gururangan et al. 2020, §4 (kNN-TAPT); RDS+ in arXiv 2503.01807.
 
@@ -75,30 +75,34 @@ class Knn:
     def fit(self, source: Domain, target: Target) -> Self:
         inputs = target.inputs
         self._ids = inputs.ids
-        self._target = unit_rows(self.embed(inputs.contents))
-        self._pool = np.zeros(self._target.shape[1])
+        self._nearest = Nearest(unit_rows(self.embed(inputs.contents)))
+        self._pool = np.zeros(self._nearest.references.shape[1])
         if self.contrast:
             self._pool = on_grid(unit_rows(self.embed(source.contents)).mean(axis=0))
         return self
 
     def score(self, batch: Domain) -> NDArray[np.float64]:
         """Mean cosine to the ``k`` nearest target texts, less the weighted one to the pool, ``(n,)``."""
-        parts = [mean_of_largest(cosines, self.k) - self.contrast * (rows @ self._pool) for rows, cosines in self._blocks(batch)]
+        parts = [
+            mean_of_largest(self._nearest(rows, self.k)[0], self.k) - self.contrast * (rows @ self._pool)
+            for rows in self._blocks(batch)
+        ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def reasons(self, batch: Domain) -> list[str]:
         """The nearest target text and its cosine."""
         lines = []
-        for _, cosines in self._blocks(batch):
-            nearest = cosines.argmax(axis=1)
-            lines += [f"nearest={self._ids[j]} cosine={row[j]:.2f}" for row, j in zip(cosines, nearest, strict=True)]
+        for rows in self._blocks(batch):
+            cosines, numbers = self._nearest(rows, 1)
+            best = cosines.argmax(axis=1)[:, None]
+            found = zip(*(np.take_along_axis(one, best, axis=1)[:, 0].tolist() for one in (numbers, cosines)), strict=True)
+            lines += [f"nearest={self._ids[number]} cosine={cosine:.2f}" for number, cosine in found]
         return lines
 
-    def _blocks(self, batch: Domain) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Unit rows ``(<= 1024, d)`` and their cosines to every target text ``(<= 1024, m)``."""
+    def _blocks(self, batch: Domain) -> Iterator[NDArray[np.float64]]:
+        """Unit rows ``(<= 1024, d)``."""
         if not len(batch):
             return
         rows = unit_rows(self.embed(batch.contents))
         for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            yield block, block @ self._target.T
+            yield rows[start : start + _BLOCK]

@@ -21,9 +21,13 @@ from acclimate.select.base import Selector, Toolbox
 from acclimate.select.budget import Budget, count_words
 from acclimate.select.pick import Pick
 from acclimate.select.stream.jobs import Job
+from acclimate.select.stream.near import HYGIENE, near_bytes
+from acclimate.select.stream.room import rewritten
 
 #: Rows that a selector is fitted on, about, where what it learns does not add up. A pool of fewer rows is learned from whole.
 FIT_ROWS = 50_000
+#: Bytes of a word in a file, about; told where a budget of tokens finds no room.
+_WORD_BYTES = 6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class Choice:
     Attributes:
         method, settings: a selector, and its settings.
         budget: how much is kept.
-        pick: how rows are taken: ``top`` or ``gumbel``.
+        pick: how rows are taken: ``top`` or ``gumbel``; distinct or not.
         seed: of whatever is drawn.
         also: further tests by name, that no kept row may repeat.
         models: names the models that the method may read with; scores of other models are other scores.
@@ -65,11 +69,11 @@ class Choice:
                 expected=f"a method whose score depends on the row alone: {', '.join(streams)}",
                 fix="name one of them, or select from a sample of the pool",
             )
-        if self.pick.how not in ("top", "gumbel") or self.pick.per is not None or self.pick.distinct:
+        if self.pick.how not in ("top", "gumbel") or self.pick.per is not None:
             raise InputError(
                 f"Rows taken by '{self.pick}' are compared with one another, which needs the pool in memory",
-                expected="top or gumbel, without groups",
-                fix="keep more rows in this way first, then select among them in memory; repetitions go with `acclimate distinct`",
+                expected="top or gumbel, without groups; distinct or not",
+                fix="keep more rows in this way first, then select among them in memory",
             )
         return made
 
@@ -77,9 +81,16 @@ class Choice:
         """What workers need to know, with a selector that is not fitted yet.
 
         Raises:
-            InputError: as :meth:`selector`; also a column of the pool that the method needs is missing.
+            InputError: as :meth:`selector`; also a column of the pool that the method needs is missing, or pictures that are to be
+                distinct.
         """
         selector = self.selector(tools)
+        if self.pick.distinct and pool.modality == "image":
+            raise InputError(
+                f"The pool '{pool.name}' holds pictures, and which of them look the same is only told in memory",
+                expected="texts or conversations where a pick is distinct",
+                fix="leave distinct out, then select among what is kept in memory with distinct=true",
+            )
         return Job(
             pool=pool,
             roles=_roles(selector, pool),
@@ -90,6 +101,7 @@ class Choice:
             seed=self.seed,
             temperature=self.pick.temperature if self.pick.how == "gumbel" else None,
             count_tokens=self.count_tokens if self.budget.kind == "tokens" else None,
+            distinct=self.pick.distinct,
         )
 
     def key(self, pool: Pool, target: Target) -> str:
@@ -98,7 +110,19 @@ class Choice:
         sealed = [print_of(target), [(name, domain.fingerprint) for name, domain in sorted(self.also.items())]]
         settled = orjson.dumps(dict(self.settings), option=orjson.OPT_SORT_KEYS, default=str).decode()
         read = [pool.stamps, shards, dataclasses.astuple(pool.columns), pool.on_bad_row]
-        return content_hash(read, sealed, self.method, settled, self.seed, self.models, self.fit_rows)
+        drawn = self.pick.temperature if self.pick.how == "gumbel" else None
+        return content_hash(read, sealed, self.method, settled, self.seed, self.models, self.fit_rows, drawn)
+
+    def most_bytes(self, pool: Pool) -> float:
+        """What a job writes, about, at most: what it learns from, scores and places, and what is kept, which is written twice."""
+        rows = max(1.0, rows_estimated(pool))
+        words = pool.bytes / _WORD_BYTES
+        kept = min(1.0, self.budget.limit(round(rows)) / (words if self.budget.kind == "tokens" else rows))
+        learned = min(1.0, self.fit_rows / rows)
+        placed = any(shard.kind == "jsonl" and not shard.compression for shard in pool.shards)
+        columns = 1 + placed + (self.pick.how == "gumbel") + (self.budget.kind == "tokens")
+        signed = near_bytes(pool, HYGIENE) if self.pick.distinct else 0.0
+        return 8 * columns * rows + signed + (learned / 2 + kept) * rewritten(pool)
 
     def _sweeper(self, target: Target) -> Sweeper | None:
         sealed = len(target.test) + sum(map(len, self.also.values())) + (len(target.validation) if target.validation else 0)

@@ -25,8 +25,11 @@ from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, write_json, write_parquet
 from acclimate.errors import InputError
 from acclimate.features.minhash import MinHash
-from acclimate.select.stream.folder import Streamed, check_format, finished, working
-from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_key
+from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
+from acclimate.select.stream.jobs import Job, load_scores
+from acclimate.select.stream.near import Found, NearJob, ToList, duplicates, list_duplicates, near_bytes, near_key
+from acclimate.select.stream.room import rewritten, room
+from acclimate.select.stream.threshold import Threshold, chosen
 
 #: Bytes of the texts of a part, about.
 PART_BYTES = 256 << 20
@@ -66,14 +69,16 @@ def distinct(
     minhash = check_settings(words, permutations, threshold)
     engine = engine or Local()
     whole = content_hash("distinct", near_key(pool, minhash), format)
-    with working(out) as work, engine:
+    with working(out) as work, engine, room(out, lambda: near_bytes(pool, minhash) + rewritten(pool), lambda: _so_far(work, pool)):
         done = finished(out, whole)
         if done is not None:
             return done
         begun = time.monotonic()
         found = duplicates(pool, engine, work, minhash)
-        _list(found, engine, out)
-        parts = _write(found, engine, out, format)
+        staged = found.job.work / f"parts-{format}"
+        list_repeats(found, engine, staged)
+        parts = _write(found, engine, staged, format)
+        publish(staged, out)
         manifest = _manifest(found, engine, whole, parts, time.monotonic() - begun)
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
@@ -91,6 +96,12 @@ def check_settings(words: int, permutations: int, threshold: float) -> MinHash:
     return MinHash(words, permutations, threshold)
 
 
+def _so_far(work: Path, pool: Pool) -> str:
+    """What is finished of a job."""
+    signed, copied = len(list(work.glob("near-*/signed/*.json"))), len(list(work.glob("near-*/kept/*.parquet")))
+    return f"of {len(pool.shards)} pieces of the pool {signed} signed, of {copied} what stays written"
+
+
 def _first_rows(found: Found) -> dict[int, int]:
     return rows_before(found.job.pool.shards, (one.records for one in found.shards))
 
@@ -98,7 +109,8 @@ def _first_rows(found: Found) -> dict[int, int]:
 # The list of what was left out
 
 
-def _list(found: Found, engine: Engine, out: Path) -> None:
+def list_repeats(found: Found, engine: Engine, out: Path) -> None:
+    """Write ``duplicates.parquet`` into a folder: what is left out, which row stays instead, and how alike they are."""
     first, job = _first_rows(found), found.job
     items = [ToList(one.number, found, first) for one in found.shards]
     missing = [item for item in items if not job.place("listed", item.number, ".parquet").exists()]
@@ -110,6 +122,32 @@ def _list(found: Found, engine: Engine, out: Path) -> None:
     with atomic_path(out / "duplicates.parquet") as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
         for table in _rebatched(tables, _LIST_ROWS):
             file.write_table(table)
+
+
+def with_repeats(manifest: dict[str, Any], job: Job, found: Found, threshold: Threshold) -> dict[str, Any]:
+    """The manifest of a selection with how many rows repeat a better one, and how many of those come before the last one kept."""
+    passed = _passed_over(job, found, threshold)
+    note = f"{passed:,} examples were passed over because they nearly repeat a better one"
+    notes = [*manifest["notes"], *([note] if passed else [])]
+    return {**manifest, "duplicates": found.duplicates, "passed_over": passed, "notes": notes}
+
+
+def _passed_over(job: Job, found: Found, threshold: Threshold) -> int:
+    least, last, ties = np.inf, (0, 0), 0
+    for one in found.shards:
+        keys = load_scores(job, one.number)[0]
+        rows = chosen(keys, threshold, ties)
+        ties += int((keys == threshold.score).sum())
+        if len(rows) and keys[rows].min() <= least:
+            least = keys[rows].min()
+            last = one.number, int(rows[keys[rows] == least][-1])
+    scored, passed = dataclasses.replace(job, distinct=False), 0
+    for one in found.shards:
+        repeats = found.positions(one.number)
+        keys = load_scores(scored, one.number)[0][repeats]
+        before = repeats < last[1] if one.number == last[0] else one.number < last[0]
+        passed += int(((keys > least) | ((keys == least) & before)).sum())
+    return passed
 
 
 def _rebatched(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
@@ -181,8 +219,10 @@ def _write(found: Found, engine: Engine, out: Path, format: str) -> list[dict[st
     for item in copies:
         files.setdefault(item.part, []).append(item.file(job))
     parts = [ToWrite(tuple(group), out / f"part-{part:05d}.{format}", schema) for part, group in enumerate(files.values())]
-    written = dict(result for _, result in engine.run(write_part, job, parts))
-    return [{"file": one.path.name, "rows": written[one.path.name], "sha256": file_hash(one.path)} for one in parts]
+    for _ in engine.run(write_part, job, [one for one in parts if not one.path.exists()]):
+        pass  # the file is what is made
+    rows = [sum(pq.read_metadata(file).num_rows for file in one.files) for one in parts]
+    return [{"file": one.path.name, "rows": count, "sha256": file_hash(one.path)} for one, count in zip(parts, rows, strict=True)]
 
 
 def _copies(found: Found) -> Iterator[ToCopy]:

@@ -12,11 +12,13 @@ import filelock
 
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
-from acclimate.engine.storage import file_hash, read_json
+from acclimate.engine.storage import check_local, file_hash, read_json
 from acclimate.errors import InputError, RunError
 
 #: Of parts.
 FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv")
+#: What may lie beside parts: rows that were left out, and why.
+LISTS = ("removed.parquet", "duplicates.parquet")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,9 +62,10 @@ def working(out: Path) -> Iterator[Path]:
     """The folder of unfinished work, while nobody else works there.
 
     Raises:
-        InputError: ``out`` is a file, holds something that is not a selection, or another process works there.
+        InputError: ``out`` is a file or remote, holds something that is not a selection, or another process works there.
         RunError: it cannot be written.
     """
+    check_local(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
     work = out / ".work"
@@ -82,6 +85,8 @@ def working(out: Path) -> Iterator[Path]:
             f"Another process is selecting into '{out}'", expected="one at a time", fix="wait for it, or choose another folder"
         ) from error
     try:
+        for left in (*out.glob(".*.part"), *work.rglob(".*.part")):  # of a start that was killed; they take room
+            left.unlink(missing_ok=True)
         yield work
     finally:
         lock.release()
@@ -93,14 +98,19 @@ def working(out: Path) -> Iterator[Path]:
 def finished(out: Path, key: str) -> Streamed | None:
     """What is there already, if it is what was asked for and every part is whole; otherwise it is cleared away."""
     file = out / "manifest.json"
-    if not file.exists():
-        return None
-    manifest = read_json(file)
-    if manifest.get("key") == key and all(
-        (out / part["file"]).exists() and file_hash(out / part["file"]) == part["sha256"] for part in manifest["parts"]
-    ):
-        return Streamed(out, manifest)
-    file.unlink()
-    for part in manifest["parts"]:
-        (out / part["file"]).unlink(missing_ok=True)
+    if file.exists():
+        manifest = read_json(file)
+        if manifest.get("key") == key and all(
+            (out / part["file"]).exists() and file_hash(out / part["file"]) == part["sha256"] for part in manifest["parts"]
+        ):
+            return Streamed(out, manifest)
+        file.unlink()
+    for left in (*out.glob("part-*"), *(out / name for name in LISTS)):
+        left.unlink(missing_ok=True)
     return None
+
+
+def publish(staged: Path, out: Path) -> None:
+    """Move parts and lists, all of which are whole, to where users look for them; the manifest comes after them."""
+    for file in sorted(staged.glob("[!.]*")):
+        file.replace(out / file.name)

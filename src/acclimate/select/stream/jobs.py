@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from acclimate.data.hygiene import Removal, Sweeper, removal_table
 from acclimate.data.pieces import Wanted
 from acclimate.data.shards import Pool, Shard
 from acclimate.data.write import write
-from acclimate.engine.storage import atomic_path, write_parquet
+from acclimate.engine.storage import atomic_path, write_array, write_parquet
 from acclimate.errors import RunError
 from acclimate.select.base import AddsUp, Selector, Weigher
 from acclimate.select.gumbel import gumbel_keys
@@ -48,6 +48,8 @@ class Job:
         seed: of samples and draws.
         temperature: of a Gumbel draw; None for the plain top.
         count_tokens: the length of a text; None unless the budget is one of tokens.
+        distinct: whether rows that nearly repeat a better one are left out.
+        apart: whether workers leave statistics in files, for whoever adds them up: results that wait would fill its memory.
     """
 
     pool: Pool
@@ -59,6 +61,8 @@ class Job:
     seed: int = 0
     temperature: float | None = None
     count_tokens: Callable[[str], int] | None = None
+    distinct: bool = False
+    apart: bool = False
 
     def place(self, stage: str, number: int, suffix: str) -> Path:
         """Where a stage keeps what it made of a shard."""
@@ -76,7 +80,7 @@ class Surveyed:
         removed: those that repeat something sealed.
         bad: reasons of the first bad rows, and how many there are.
         digest: of its content.
-        statistic: of a selector whose learning adds up; None for others, and once it was added up.
+        statistic: of a selector whose learning adds up; None for others, where it waits in a file, and once it was added up.
     """
 
     number: int
@@ -112,10 +116,13 @@ def survey(job: Job, shard: Shard) -> Surveyed:
             samples.append(batch.take(rows).table.append_column("\0position", pa.array(positions[rows])))
     if removals:
         write_parquet(job.place("removed", shard.number, ".parquet"), removal_table(removals))
-        _save(job.place("removed", shard.number, ".npy"), np.concatenate(gone))
+        write_array(job.place("removed", shard.number, ".npy"), np.concatenate(gone))
     if samples:
         write_parquet(job.place("sample", shard.number, ".parquet"), unify(samples))
     reasons = tuple(reading.bad_rows.reasons[:5])
+    if statistic is not None and job.apart:
+        write_array(job.place("statistic", shard.number, ".npy"), statistic)
+        statistic = None
     return Surveyed(shard.number, records, usable, len(removals), (reasons, reading.bad_rows.count), reading.digest, statistic)
 
 
@@ -171,15 +178,20 @@ def score(job: Job, item: ToScore) -> tuple[int, int]:
             table[-1, positions] = [job.count_tokens(text) for text in batch.texts]
         scored += len(batch)
     if reading.digest != item.digest:
-        raise RunError(
-            f"{shard.describe()} changed while the pool was read",
-            expected="files that do not change",
-            fix="start again when nothing writes to it",
-        )
+        raise changed(shard)
     if len(offsets) > 1:
-        _save(job.place("offsets", shard.number, ".npy"), np.concatenate(offsets))
-    _save(job.place("scores", shard.number, ".npy"), table)
+        write_array(job.place("offsets", shard.number, ".npy"), np.concatenate(offsets))
+    write_array(job.place("scores", shard.number, ".npy"), table)
     return shard.number, scored
+
+
+def changed(shard: Shard) -> RunError:
+    """What to raise where two readings of a shard differ."""
+    return RunError(
+        f"{shard.describe()} changed while the pool was read",
+        expected="files that do not change",
+        fix="start again when nothing writes to it",
+    )
 
 
 def _check_numbers(scores: Floats, batch: Domain, shard: Shard) -> None:
@@ -198,10 +210,14 @@ def _removed(job: Job, number: int) -> Integers:
 
 
 def load_scores(job: Job, number: int) -> tuple[Floats, Floats]:
-    """What a shard's records are ordered by, and what each costs, both ``(records,)``."""
+    """What a shard's records are ordered by, NaN where they cannot be chosen, and what each costs, both ``(records,)``."""
     table = np.load(job.place("scores", number, ".npy"), mmap_mode="r", allow_pickle=False)
     costs = table[-1] if job.count_tokens is not None else np.ones(table.shape[1])
-    return np.asarray(table[0]), np.asarray(costs)
+    keys = np.asarray(table[0])
+    if job.distinct:
+        keys = keys.copy()
+        keys[np.load(job.place("repeats", number, ".npy"), allow_pickle=False)] = np.nan
+    return keys, np.asarray(costs)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,7 +240,7 @@ def keep(job: Job, item: ToKeep) -> tuple[int, float]:
 def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
     shard = item.shard
     table = np.load(job.place("scores", shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
-    positions = chosen(np.asarray(table[0]), item.threshold, item.ties_before)
+    positions = chosen(load_scores(job, shard.number)[0], item.threshold, item.ties_before)
     places = job.place("offsets", shard.number, ".npy")
     offsets = np.load(places, mmap_mode="r", allow_pickle=False) if places.exists() else None
     rows = take(shard, job.pool, positions, item.first_row, offsets)
@@ -299,8 +315,3 @@ def _frugally() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(usual)
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)

@@ -23,17 +23,21 @@ from numpy.typing import NDArray
 
 from acclimate.data.bad_rows import BadRows
 from acclimate.data.blocks import Reading, blocks
+from acclimate.data.near_duplicates import BANDS, ROWS, THRESHOLD
 from acclimate.data.pieces import Wanted
-from acclimate.data.shards import Pool, Shard
+from acclimate.data.shards import Pool, Shard, rows_estimated
 from acclimate.engine.base import Engine
 from acclimate.engine.progress import meter
-from acclimate.engine.storage import atomic_path, content_hash, read_json, write_json, write_parquet
+from acclimate.engine.storage import atomic_path, content_hash, new_array, read_json, write_array, write_json, write_parquet
 from acclimate.errors import InputError
-from acclimate.features.minhash import MinHash, exact_similarity, similarity, undecided
+from acclimate.features.minhash import MinHash, similarity
 from acclimate.features.word_kernels import encode
+from acclimate.select.stream.best import repeats_of_better
 
 Integers = NDArray[np.int64]
 
+#: The rule of a pick of distinct rows in memory (:mod:`acclimate.data.near_duplicates`), by signatures that find as much as there.
+HYGIENE = MinHash(permutations=BANDS * ROWS, threshold=THRESHOLD, of="longer")
 #: Texts whose keys are sorted together while a shard is read, and keys that meet together.
 RUN, MEETING = 1 << 15, 1 << 21
 #: How many texts before it in a bucket a text is compared with, beside the first one.
@@ -44,11 +48,12 @@ _PAIRS = 1 << 16
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NearJob:
-    """What all workers know: the pool, where unfinished work is kept, and how signatures are made."""
+    """What all workers know: the pool, where unfinished work is kept, how signatures are made, and whether rows have values."""
 
     pool: Pool
     work: Path
     minhash: MinHash
+    valued: bool = False
 
     def place(self, what: str, number: int, suffix: str) -> Path:
         """Where a stage keeps what it made of a shard."""
@@ -122,7 +127,13 @@ class Found:
         return np.asarray(self.job.positions(number)[self.repeated(number)], np.int64)
 
 
-def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None = None) -> Found:
+def duplicates(
+    pool: Pool,
+    engine: Engine,
+    work: Path,
+    minhash: MinHash | None = None,
+    values: Callable[[int], NDArray[np.float64]] | None = None,
+) -> Found:
     """Find the near duplicates of a pool: every row but the first of each cluster, in order of the pool.
 
     Rows are near duplicates where the Jaccard similarity of their word n-grams reaches the threshold: by signatures where these
@@ -136,6 +147,10 @@ def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None =
         engine: where the work is done; used in a ``with`` statement by the caller.
         work: a folder for what is kept between starts; all workers have to see it. A second start does what is missing.
         minhash: how rows are compared.
+        values: of all records of a shard by its number, ``(records,)``, NaN for rows that do not take part. With values there are
+            no clusters: as by a pick of distinct rows, rows are gone through from the highest value to the lowest, of equal ones in
+            order of the pool, and what is nearly alike to a row that stays is left out (:mod:`acclimate.select.stream.best`). They
+            belong to ``work``: other values, another folder.
 
     Raises:
         InputError: pictures, a bad row under the policy ``"fail"``, a truncated file, or nothing usable.
@@ -146,16 +161,24 @@ def duplicates(pool: Pool, engine: Engine, work: Path, minhash: MinHash | None =
             f"The pool '{pool.name}' holds pictures", expected="texts or conversations", fix="name the text column with --text"
         )
     minhash = minhash or MinHash()
-    job = NearJob(pool, work / f"near-{near_key(pool, minhash)}", minhash)
+    job = NearJob(pool, work / f"near-{near_key(pool, minhash)}", minhash, values is not None)
     shards = _sign_all(job, engine)
     bases = np.concatenate([[0], np.cumsum([one.usable for one in shards])]).astype(np.int64)
     if not bases[-1]:
         raise InputError(f"The pool '{pool.name}' has no usable example", expected="at least one", fix="check its rows")
     counts = job.work / "clusters.json"
     if not counts.exists():
+        if values is not None:
+            _keep_values(job, bases, values)
         met = _meet_all(job, engine, shards, bases)
         _join_all(job, _decide_all(job, engine, met, bases), int(bases[-1]))
     return Found(job, tuple(shards), bases, **read_json(counts))
+
+
+def near_bytes(pool: Pool, minhash: MinHash) -> float:
+    """What is kept between starts to find the near duplicates of a pool, about, at most: see the head of this file."""
+    each = minhash.permutations + 8 + 12 * minhash.bands[0]
+    return 1.2 * each * max(1.0, rows_estimated(pool))
 
 
 def near_key(pool: Pool, minhash: MinHash) -> str:
@@ -250,6 +273,19 @@ class _Files:
         self.runs.append(keys.size)
 
 
+def _keep_values(job: NearJob, bases: Integers, values: Callable[[int], NDArray[np.float64]]) -> None:
+    """The value of every usable row into one file."""
+    with atomic_path(job.work / "values") as temporary:
+        kept = new_array(temporary, np.float64, int(bases[-1]))
+        for shard in job.pool.shards:
+            kept[bases[shard.number] : bases[shard.number + 1]] = values(shard.number)[job.positions(shard.number)]
+        kept.flush()
+
+
+def _values(job: NearJob) -> NDArray[np.float64]:
+    return np.memmap(job.work / "values", np.float64, "r")
+
+
 # Meeting
 
 
@@ -280,27 +316,23 @@ def _meet_all(job: NearJob, engine: Engine, shards: Sequence[SignedShard], bases
 def meet(job: NearJob, item: ToMeet) -> int:
     """Pairs of rows that share a key of a range and may be alike, with how many bytes agree, ``(m, 3)`` to a file; gives ``m``."""
     keys, rows = _of_range(job, item)
-    order = np.argsort(keys, kind="stable")  # equal keys stay in order of the pool
+    # The first of a bucket, with which all others are compared, is its best row; without values the first in order of the pool.
+    order = np.lexsort((rows, -_values(job)[rows], keys)) if job.valued else np.argsort(keys, kind="stable")
     pairs = _unique(_pairs(keys[order], rows[order]))
     del keys, rows, order
-    least, _ = undecided(job.minhash.permutations, job.minhash.threshold)
+    least, _ = job.minhash.undecided
     kept = [np.zeros((0, 3), np.int64)]
     for some in _portions(pairs):
         left, right = (_signatures_of(job, item.bases, some[:, side]) for side in (0, 1))
         agreeing = (left == right).sum(axis=1)
         kept.append(np.column_stack([some, agreeing])[agreeing >= least])
     found = np.concatenate(kept)
-    _save(item.file(job), found)
+    write_array(item.file(job), found)
     return len(found)
 
 
 def _portions(pairs: Integers) -> Iterator[Integers]:
     return (pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS))
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
 
 
 def _of_range(job: NearJob, item: ToMeet) -> tuple[NDArray[np.uint64], Integers]:
@@ -314,8 +346,10 @@ def _of_range(job: NearJob, item: ToMeet) -> tuple[NDArray[np.uint64], Integers]
             run = held[begin : begin + size]
             low = int(np.searchsorted(run, np.uint64(edges[0]), "left"))
             high = size if edges[1] == 2**64 else int(np.searchsorted(run, np.uint64(edges[1]), "left"))
-            keys.append(np.array(run[low:high]))
-            rows.append(owners[begin + low : begin + high].astype(np.int64) + item.bases[number])
+            here = owners[begin + low : begin + high].astype(np.int64) + item.bases[number]
+            takes_part = ~np.isnan(_values(job)[here]) if job.valued else slice(None)
+            keys.append(np.array(run[low:high])[takes_part])
+            rows.append(here[takes_part])
             begin += size
     return np.concatenate(keys), np.concatenate(rows)
 
@@ -403,9 +437,9 @@ def _decide_all(job: NearJob, engine: Engine, met: Sequence[Path], bases: Intege
 
 
 def _to_read(job: NearJob, met: Sequence[Path], bases: Integers) -> Iterator[ToRead]:
-    low, high = undecided(job.minhash.permutations, job.minhash.threshold)
+    low, high = job.minhash.undecided
     marks = job.work / "marks"
-    wanted = np.memmap(marks, np.bool_, "w+", shape=(int(bases[-1]),))
+    wanted = new_array(marks, np.bool_, int(bases[-1]))
     for file in met:
         pairs = np.load(file, mmap_mode="r", allow_pickle=False)
         for some in _portions(pairs):
@@ -435,17 +469,17 @@ def read_again(job: NearJob, item: ToRead) -> int:
 
 def decide(job: NearJob, item: ToDecide) -> int:
     """Pairs that are alike, ``(m, 2)`` into a file; gives how many."""
-    _, high = undecided(job.minhash.permutations, job.minhash.threshold)
+    _, high = job.minhash.undecided
     kept = [np.zeros((0, 2), np.int64)]
     for some in _portions(np.load(item.met, mmap_mode="r", allow_pickle=False)):
         alike = some[:, 2] >= high
         open_ = np.flatnonzero(~alike)
         rows, inverse = np.unique(some[open_, :2], return_inverse=True)
         starts, values = _elements_of(job, item.bases, rows)
-        alike[open_] = exact_similarity(starts, values, inverse.reshape(-1, 2)) >= job.minhash.threshold
+        alike[open_] = job.minhash.alike(starts, values, inverse.reshape(-1, 2))
         kept.append(np.asarray(some[alike, :2]))
     found = np.concatenate(kept)
-    _save(item.file, found)
+    write_array(item.file, found)
     return len(found)
 
 
@@ -472,13 +506,14 @@ def _join_all(job: NearJob, files: Sequence[Path], count: int) -> None:
     """Join the pairs of all ranges; the first row of each cluster into ``roots``, the counts into ``clusters.json``."""
     sizes = job.work / "sizes"
     with atomic_path(job.work / "roots") as temporary:
-        with temporary.open("r+b") as file:
-            file.truncate(8 * count)
-        roots = np.memmap(temporary, np.int64, "r+", shape=(count,))
-        _each_its_own(roots)
-        for name in files:
-            _join(roots, np.load(name, allow_pickle=False))
-        members = np.memmap(sizes, np.uint32, "w+", shape=(count,))
+        roots = new_array(temporary, np.int64, count)
+        if job.valued:
+            repeats_of_better(roots, files, _values(job), job.work)
+        else:
+            _each_its_own(roots)
+            for name in files:
+                _join(roots, np.load(name, allow_pickle=False))
+        members = new_array(sizes, np.uint32, count)
         repeated, clusters, largest = _settle(roots, members)
         roots.flush()
         del roots, members
@@ -511,7 +546,7 @@ def _settle(roots: Integers, members: Any) -> Any:  # pragma: no cover - compile
     """Let every row name the first one of its cluster; gives rows that are not first, clusters of several, and the largest."""
     repeated = clusters = largest = 0
     for row in range(len(roots)):
-        root = roots[roots[row]]  # what is named is earlier, so it names its root already
+        root = roots[roots[row]]  # what is named is earlier, or stays: it names its root already
         roots[row] = root
         members[root] += 1
         repeated += root != row

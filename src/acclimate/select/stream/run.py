@@ -17,30 +17,33 @@ from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, unify
 from acclimate.data.shards import Pool, Shard, rows_before
-from acclimate.data.streams import split_suffix
 from acclimate.data.target import Target
 from acclimate.engine.base import Engine
 from acclimate.engine.local import Local
 from acclimate.engine.progress import meter
-from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_json
-from acclimate.errors import InputError
+from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_array, write_json
+from acclimate.errors import AcclimateError, InputError
 from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Selector, Toolbox
 from acclimate.select.needs import check_needs
 from acclimate.select.stream.choice import Choice, print_of
-from acclimate.select.stream.folder import Streamed, check_format, finished, working
+from acclimate.select.stream.distinct import list_repeats, with_repeats
+from acclimate.select.stream.folder import Streamed, check_format, finished, publish, working
 from acclimate.select.stream.jobs import (
     Job,
     Surveyed,
     ToKeep,
     ToScore,
     ToWrite,
+    changed,
     keep,
     load_scores,
     score,
     survey,
     write_part,
 )
+from acclimate.select.stream.near import HYGIENE, Found, duplicates
+from acclimate.select.stream.room import room
 from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 
 #: Seconds between two savings of what was surveyed.
@@ -74,7 +77,8 @@ def select_stream(
             ``removed.parquet``.
         out: a folder for the result: ``part-00000.parquet``, ..., ``manifest.json``. Parts follow the order of the pool.
         choice: what to keep. Ways of taking rows other than ``top`` and ``gumbel`` compare rows with one another, and need a pool
-            in memory.
+            in memory. Where they are to be distinct, rows that nearly repeat a better one are left out by the rule that holds in
+            memory, and listed in ``duplicates.parquet`` (:func:`acclimate.select.stream.near.duplicates`).
         tools: what the method may be handed.
         engine: where the work is done; this process where not given.
         format: of the parts, one of :data:`acclimate.select.stream.folder.FORMATS`.
@@ -89,24 +93,35 @@ def select_stream(
     engine = engine or Local()
     key = choice.key(pool, target)
     whole = content_hash(key, str(choice.budget), str(choice.pick), format)
-    with working(out) as work, engine:
+    with working(out) as work, engine, room(out, lambda: choice.most_bytes(pool), lambda: _so_far(work / key, pool)):
         done = finished(out, whole)
         if done is not None:
             return done
-        job = choice.job(pool, target, work / key, tools)
+        job = dataclasses.replace(choice.job(pool, target, work / key, tools), apart=engine.workers > 1)
         run = _Run(pool, target, out, work / key, engine, job.selector, choice)
         begun = time.monotonic()
         surveyed, statistic = run.survey(job)
         run.fit(job, surveyed, statistic, tools)
         del statistic
         run.score(job, surveyed)
+        repeats = run.distinct(job, surveyed)
         found = run.threshold(job, surveyed)
         weights = run.keep(job, surveyed, found)
-        parts = run.write(job, format, weights, found.taken)
-        manifest = run.manifest(whole, surveyed, found, parts, time.monotonic() - begun)
+        if repeats is not None:
+            list_repeats(repeats, engine, job.work / "kept" / f"parts-{format}")
+        parts = run.write(job, format, weights, found.taken, surveyed)
+        manifest = run.manifest(whole, surveyed, found, parts, time.monotonic() - begun, repeats)
+        if repeats is not None:
+            manifest = with_repeats(manifest, job, repeats, found)
         write_json(out / "manifest.json", manifest)
         shutil.rmtree(work, ignore_errors=True)
         return Streamed(out, manifest)
+
+
+def _so_far(work: Path, pool: Pool) -> str:
+    """What is finished of a job."""
+    read, scored, kept = len(_saved(work)[0]), len(list(work.glob("scores/*.npy"))), len(list(work.glob("kept/*.parquet")))
+    return f"of {len(pool.shards)} pieces of the pool {read} read, {scored} scored, of {kept} what is chosen written"
 
 
 def fit_sample(job: Job, shards: Sequence[Shard], first: Mapping[int, int], target: Target, tools: Toolbox, method: str) -> None:
@@ -135,20 +150,23 @@ class _Run:
 
     def survey(self, job: Job) -> tuple[list[Surveyed], NDArray[Any] | None]:
         """Every shard read for the first time, in order; and the statistic of a selector whose learning adds up."""
-        known, statistic = self._saved()
+        known, statistic = _saved(self.work)
         missing = [shard for shard in self.pool.shards if shard.number not in known]
         if missing:
             saved = time.monotonic()
             with meter("reading", self.pool.bytes) as advance:
                 advance(sum(_bytes(self.pool, number) for number in known), 0)
-                for _, found in self.engine.run(survey, job, missing):
-                    if found.statistic is not None:
-                        statistic = _added(statistic, found.statistic)
-                    known[found.number] = dataclasses.replace(found, statistic=None)
-                    advance(_bytes(self.pool, found.number), found.records)
-                    if time.monotonic() - saved > _SAVE_SECONDS:
-                        self._save(known, statistic)
-                        saved = time.monotonic()
+                try:
+                    for _, found in self.engine.run(survey, job, missing):
+                        statistic = _added(statistic, found, job)
+                        known[found.number] = dataclasses.replace(found, statistic=None)
+                        advance(_bytes(self.pool, found.number), found.records)
+                        if time.monotonic() - saved > _SAVE_SECONDS:
+                            self._save(known, statistic)
+                            saved = time.monotonic()
+                except AcclimateError:  # raised between two shards: what was added up is what is known
+                    self._save(known, statistic)
+                    raise
             self._save(known, statistic)
         surveyed = [known[shard.number] for shard in self.pool.shards]
         if not sum(one.usable for one in surveyed):
@@ -158,16 +176,6 @@ class _Run:
                 fix="check its rows",
             )
         return surveyed, statistic
-
-    def _saved(self) -> tuple[dict[int, Surveyed], NDArray[Any] | None]:
-        file = self.work / "survey.npz"
-        if not file.exists():
-            return {}, None
-        with np.load(file, allow_pickle=False) as saved:
-            rows = orjson.loads(saved["known"].tobytes())
-            statistic = saved.get("statistic")
-        known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
-        return known, statistic
 
     def _save(self, known: Mapping[int, Surveyed], statistic: NDArray[Any] | None) -> None:
         rows = [{**dataclasses.asdict(one), "statistic": None} for one in known.values()]
@@ -207,6 +215,18 @@ class _Run:
         """Whether a file of scores holds what this budget and this way of taking rows need."""
         rows = 1 + (job.temperature is not None) + (job.count_tokens is not None)
         return len(np.load(job.place("scores", number, ".npy"), mmap_mode="r", allow_pickle=False)) == rows
+
+    def distinct(self, job: Job, surveyed: Sequence[Surveyed]) -> Found | None:
+        """The rows that nearly repeat a better one, where they are to be left out."""
+        if not job.distinct:
+            return None
+        scored = dataclasses.replace(job, distinct=False)
+        found = duplicates(self.pool, self.engine, job.work, HYGIENE, lambda number: load_scores(scored, number)[0])
+        for shard, one, signed in zip(self.pool.shards, surveyed, found.shards, strict=True):
+            if signed.records != one.records:
+                raise changed(shard)
+            write_array(job.place("repeats", shard.number, ".npy"), found.positions(shard.number))
+        return found
 
     def threshold(self, job: Job, surveyed: Sequence[Surveyed]) -> Threshold:
         """From which score on rows are kept; at least one row is."""
@@ -253,7 +273,14 @@ class _Run:
         for shard, tied, end, count in zip(self.pool.shards, before, ends.tolist(), counts, strict=True):
             yield shard, tied, ranks[end - count : end]
 
-    def write(self, job: Job, format: str, weights: float, taken: int) -> list[dict[str, Any]]:  # noqa: A002
+    def write(
+        self,
+        job: Job,
+        format: str,  # noqa: A002
+        weights: float,
+        taken: int,
+        surveyed: Sequence[Surveyed],
+    ) -> list[dict[str, Any]]:
         """The result in parts, in order of the pool, and what was removed."""
         files = sorted((job.work / "kept").glob("*.parquet"))
         schema = unify([pq.read_schema(file).empty_table() for file in files]).schema
@@ -266,17 +293,26 @@ class _Run:
                 groups.append([])
                 held = 0
         groups = [group for group in groups if group]
+        staged = job.work / "kept" / f"parts-{format}"
         items = [
-            ToWrite(tuple(group), self.out / f"part-{number:05d}.{format}", schema, weights / taken)
+            ToWrite(tuple(group), staged / f"part-{number:05d}.{format}", schema, weights / taken)
             for number, group in enumerate(groups)
         ]
-        split_suffix(items[0].path)
-        written = dict(result for _, result in self.engine.run(write_part, job, items))
+        for _ in self.engine.run(write_part, job, [item for item in items if not item.path.exists()]):
+            pass  # the file is what is made
         removed = sorted((job.work / "removed").glob("*.parquet"))
         if removed:
-            with atomic_path(self.out / "removed.parquet") as temporary:
-                pq.write_table(pa.concat_tables([pq.read_table(file) for file in removed]), temporary, compression="zstd")
-        return [{"file": item.path.name, "rows": written[item.path.name], "sha256": file_hash(item.path)} for item in items]
+            with atomic_path(staged / "removed.parquet") as temporary:
+                first = rows_before(self.pool.shards, (one.records for one in surveyed))
+                tables = [_in_file(pq.read_table(file), self.pool, int(file.stem), first[int(file.stem)]) for file in removed]
+                pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
+        rows = {int(file.stem): pq.read_metadata(file).num_rows for file in files}
+        parts = [
+            {"file": item.path.name, "rows": sum(rows[number] for number in item.shards), "sha256": file_hash(item.path)}
+            for item in items
+        ]
+        publish(staged, self.out)
+        return parts
 
     def manifest(
         self,
@@ -285,6 +321,7 @@ class _Run:
         found: Threshold,
         parts: list[dict[str, Any]],
         seconds: float,
+        repeats: Found | None = None,
     ) -> dict[str, Any]:
         """What the folder holds, and of what it was made."""
         from importlib.metadata import version
@@ -297,8 +334,9 @@ class _Run:
             notes.append(f"{bad} bad rows were skipped: {'; '.join(reasons)}")
         budget = self.choice.budget
         limit = budget.limit(usable)
-        if found.taken == usable and found.spent < limit:
-            notes.append(f"the budget of {budget} is more than the whole pool: all {usable} examples are kept")
+        if found.taken == usable - (repeats.duplicates if repeats else 0) and found.spent < limit:
+            which = f"{found.taken} distinct" if repeats else f"{usable}"
+            notes.append(f"the budget of {budget} is more than the whole pool: all {which} examples are kept")
         if found.spent > limit:
             notes.append(f"the best example alone has {found.spent:.0f} tokens, more than the budget of {budget}; it is kept")
         digests = {one.number: one.digest for one in surveyed}
@@ -331,14 +369,31 @@ class _Run:
         }
 
 
-def _added(total: NDArray[Any] | None, found: NDArray[Any]) -> NDArray[Any]:
-    """The sum of two statistics, of 32 bits as long as it surely fits into them: large ones are most of the memory."""
-    if total is None:
-        return found
+def _added(total: NDArray[Any] | None, surveyed: Surveyed, job: Job) -> NDArray[Any] | None:
+    """The sum of a statistic and a shard's one, in 32 bits as long as it surely fits: large ones are most of the memory."""
+    file = job.place("statistic", surveyed.number, ".npy")
+    found = surveyed.statistic
+    if found is None and job.apart and file.exists():
+        found = np.load(file, allow_pickle=False)
+        file.unlink()
+    if total is None or found is None:
+        return total if found is None else np.require(found, requirements="W")
     if total.dtype != np.int64 and int(total.sum(dtype=np.int64)) + int(found.sum(dtype=np.int64)) >= 2**31:
         total = total.astype(np.int64)
     total += found
     return total
+
+
+def _saved(work: Path) -> tuple[dict[int, Surveyed], NDArray[Any] | None]:
+    """What was surveyed before this start."""
+    file = work / "survey.npz"
+    if not file.exists():
+        return {}, None
+    with np.load(file, allow_pickle=False) as saved:
+        rows = orjson.loads(saved["known"].tobytes())
+        statistic = saved.get("statistic")
+    known = {row["number"]: Surveyed(**{**row, "bad": (tuple(row["bad"][0]), row["bad"][1])}) for row in rows}
+    return known, statistic
 
 
 def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.Table:
@@ -349,6 +404,15 @@ def _with_ids(table: pa.Table, shard: Shard, first_row: int, pool: Pool) -> pa.T
         return table
     ids = pa.array([f"{shard.prefix}:{first_row + position}" for position in positions.tolist()], pa.string())
     return table.set_column(table.schema.get_field_index("id"), "id", ids)
+
+
+def _in_file(removed: pa.Table, pool: Pool, number: int, first_row: int) -> pa.Table:
+    """What was removed of a shard, with the ids of the whole file where they are generated: the survey counts within the shard."""
+    if pool.columns.id is not None:
+        return removed
+    prefix = pool.shards[number].prefix
+    ids = [f"{prefix}:{first_row + int(one.rpartition(':')[2])}" for one in removed.column("id").to_pylist()]
+    return removed.set_column(removed.schema.get_field_index("id"), "id", pa.array(ids, pa.string()))
 
 
 def _first_rows(pool: Pool, job: Job) -> Domain:
