@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
-	bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
+	bench-augment bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
 	bench-augment-images bench-perez-wang bench-augment-text bench-scale bench-near-duplicates bench-guards bench-augment-gain
 
 help:
@@ -50,6 +50,8 @@ format: $(READY)
 	$(BIN)/ruff format src tests benchmarks
 
 # Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
+bench-augment: bench-augment-text bench-augment-images bench-step-cost bench-augment-gain bench-perez-wang bench-guards
+
 bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import orjson
@@ -80,6 +80,21 @@ class Augmenter(Protocol):
         The ``origin`` column holds JSON ``{"method", "parents", "seed", "copy", "settings"}``; ids are ``parent~method~copy``.
         The new example depends on (seed, parent id, parent content, copy) and on what the method was constructed with alone: not
         on its neighbours, the worker count or the hash seed. What a picture drew stands in its origin as ``"drawn"``.
+        """
+        ...
+
+
+@runtime_checkable
+class Refills(Protocol):
+    """An augmenter that has to reach a number of new examples, whatever guards refuse."""
+
+    def refill(self, examples: Domain, kept: Domain, tried: Mapping[str, int], times: int, seed: int, workers: int = 1) -> Domain:
+        """New examples in place of refused ones; none where none are lacking.
+
+        Args:
+            examples, times, seed, workers: as for ``expand``.
+            kept: what guards left of the new examples so far.
+            tried: how many copies of each example were made so far, by its id.
         """
         ...
 

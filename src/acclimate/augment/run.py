@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from acclimate.augment import METHODS, ONLINE
-from acclimate.augment.base import DEFAULT_TIMES, Augmenter, Predict
-from acclimate.augment.guard.base import Context, Teacher
-from acclimate.augment.guard.run import Given, Guards, Sifted
+from acclimate.augment.base import DEFAULT_TIMES, Augmenter, Predict, Refills
+from acclimate.augment.guard.base import Context, Teacher, parents_of
+from acclimate.augment.guard.run import Given, Guards, Sieve, Sifted
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.engine.build import build
 from acclimate.errors import InputError
+
+#: How often others are asked for in place of refused ones, and what is said where that was not enough.
+_ROUNDS = 5
+_UNEVEN = "guards refused so many new examples that classes are still uneven"
 
 
 def augment(
@@ -96,10 +102,35 @@ def grow(
     lenders = style.inputs if isinstance(style, Target) else style
     augmenter = expander(method, settings, predict=predict, style=lenders, training=parents)
     check_modality(augmenter, parents)
-    made = augmenter.expand(parents, times_of(augmenter, times), seed, workers)
-    if not guards.checks or not len(made):
-        return Sifted.untouched(made, guards.off)
-    return guards.sieve(context_of(examples, parents, teacher, seed)).sift(made)
+    sieve = guards.sieve(context_of(examples, parents, teacher, seed)) if guards.checks and len(parents) else None
+    return sifted(augmenter, parents, times_of(augmenter, times), seed, workers, sieve, guards.off)
+
+
+def sifted(
+    augmenter: Augmenter, parents: Domain, times: int, seed: int, workers: int, sieve: Sieve | None, off: Sequence[str] = ()
+) -> Sifted:
+    """New examples, and what guards left of them; of a method that has to reach a number, with others in place of refused ones."""
+    made = augmenter.expand(parents, times, seed, workers)
+    if sieve is None or not len(made):
+        return Sifted.untouched(made, off)
+    found = sieve.sift(made)
+    if not isinstance(augmenter, Refills):
+        return found
+    tried = Counter(first for first, *_ in parents_of(made))
+    for _ in range(_ROUNDS):
+        more = augmenter.refill(parents, found.kept, tried, times, seed, workers)
+        if not len(more):
+            return dataclasses.replace(found, kept=_grouped(found.kept, parents))
+        tried.update(first for first, *_ in parents_of(more))
+        found = found.joined(sieve.sift(more), augmenter.method)
+    return dataclasses.replace(found, kept=_grouped(found.kept, parents)).also(_UNEVEN)
+
+
+def _grouped(children: Domain, parents: Domain) -> Domain:
+    """New examples grouped by parent in order, as ``expand`` gives them."""
+    place = {name: row for row, name in enumerate(parents.ids)}
+    order = sorted(range(len(children)), key=[place[first] for first, *_ in parents_of(children)].__getitem__)
+    return children.take(order)
 
 
 def expander(

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from acclimate.augment.base import PROVIDED, Augmenter, Count, Predict, settings_of
 from acclimate.augment.guard.run import Sieve, Sifted, refusals
-from acclimate.augment.run import check_modality, expander, times_of
+from acclimate.augment.run import check_modality, expander, sifted, times_of
 from acclimate.data.domain import Domain
 from acclimate.data.images import described
 from acclimate.data.write import check_pictures, writing
@@ -99,9 +99,7 @@ def augment_to_file(
                 if sieve is not None:
                     sieve.remember(Domain(parents.name, pq.read_table(file)))
             else:
-                made = augmenter.expand(chunk, many, seed, workers)
-                sifted = Sifted.untouched(made, off) if sieve is None or not len(made) else sieve.sift(made)
-                _keep(sifted, file, augmenter.method)
+                _keep(sifted(augmenter, chunk, many, seed, workers, sieve, off), file, augmenter.method)
             files.append(file)
         grown = _join(files, out, kept, augmenter.method)
         shutil.rmtree(folder)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from acclimate.augment.expand.balance import copies_needed
 from acclimate.augment.run import augment as guarded
+from acclimate.augment.run import grow
 from acclimate.data.domain import Domain, from_columns, from_images
 from acclimate.data.images import encoded
 from acclimate.errors import InputError
@@ -84,3 +85,20 @@ def test_even_classes_need_nothing() -> None:
     assert len(grown) == 0
     assert "origin" in grown.table.column_names
     assert len(augment(uneven().take([]), method="balance")) == 0
+
+
+def test_others_come_in_place_of_those_that_guards_refuse() -> None:
+    parents = from_columns("p", [f"open {word} gate at once" for word in ("big", "new", "old", "red") * 10], ["a"] * 36 + ["b"] * 4)
+    found = grow(parents, method="balance", guard="repeated", settings={"operations": ["swap"], "alpha": 0.4, "synonyms": "none"})
+    assert sum(found.counts.values()) > 0
+    assert Counter([*parents.labels, *found.kept.labels]) == {"a": 36, "b": 36}
+    assert len(set(found.kept.ids)) == len(found.kept)
+    places = [parents.ids.index(name.split("~")[0]) for name in found.kept.ids]
+    assert places == sorted(places)
+    assert found.made == len(found.kept) + found.removed.num_rows
+
+
+def test_what_cannot_be_evened_out_is_said() -> None:
+    parents = from_columns("p", ["alone", "single", "lonely"], ["x", "x", "y"])
+    found = grow(parents, method="balance", guard="unchanged", settings={"operations": ["swap"], "alpha": 0.4, "synonyms": "none"})
+    assert any("still uneven" in note for note in found.notes)

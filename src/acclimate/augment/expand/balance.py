@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -85,6 +86,26 @@ class Balance:
             Domain(examples.name, table.take(pa.array(order, pa.int64())), tuple(notes)), [origins[at] for at in order]
         )
 
+    def refill(self, examples: Domain, kept: Domain, tried: Mapping[str, int], times: int, seed: int, workers: int = 1) -> Domain:
+        """Further copies of a class's examples for those of its new ones that guards refused, spread evenly as the first ones.
+
+        Raises:
+            RunError: what the expander raises.
+        """
+        labels = [*examples.labels, *kept.labels]
+        extra = copies_needed(examples.ids, examples.labels, times, seed, have=Counter(labels))
+        copies = [(tried.get(name, 0), more) for name, more in zip(examples.ids, extra, strict=True)]
+        expander, parts = self._expander(), []
+        for before, more in sorted({pair for pair in copies if pair[1]}):
+            rows = [row for row, pair in enumerate(copies) if pair == (before, more)]
+            part = expander.expand(examples.take(rows), before + more, seed, workers)
+            origins = [orjson.loads(origin) for origin in part.table.column("origin").to_pylist()]
+            parts.append(part.take([at for at, origin in enumerate(origins) if origin["copy"] > before]))
+        if not parts:
+            return kept.take([])
+        whole = Domain(examples.name, unify([part.table for part in parts]))
+        return self._renamed(whole, [orjson.loads(origin) for origin in whole.table.column("origin").to_pylist()])
+
     def _expander(self) -> Augmenter:
         from acclimate.augment import METHODS
 
@@ -103,8 +124,12 @@ class Balance:
         return grown.with_strings("id", ids).with_strings("origin", told)
 
 
-def copies_needed(ids: Sequence[str], labels: Sequence[str | None], times: int, seed: int) -> list[int]:
+def copies_needed(
+    ids: Sequence[str], labels: Sequence[str | None], times: int, seed: int, have: Mapping[str | None, int] | None = None
+) -> list[int]:
     """How many new examples each one gets, so that every class, with them, has ``times`` as many as the largest has.
+
+    ``have``: how many examples there are of each class already; those with ``labels`` where not given.
 
     >>> copies_needed(["a", "b", "c", "d"], ["x", "x", "x", "y"], 1, 0)
     [0, 0, 0, 2]
@@ -115,7 +140,8 @@ def copies_needed(ids: Sequence[str], labels: Sequence[str | None], times: int, 
     wanted = times * max(map(len, rows.values()), default=0)
     copies = [0] * len(labels)
     for members in rows.values():
-        each, more = divmod(wanted - len(members), len(members))
+        there = len(members) if have is None else have.get(labels[members[0]], 0)
+        each, more = divmod(wanted - there, len(members))
         for rank, row in enumerate(sorted(members, key=lambda row: content_hash(seed, ids[row]))):
             copies[row] = each + (rank < more)
     return copies

@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from acclimate.augment.base import Count
 from acclimate.augment.guard import METHODS
 from acclimate.augment.guard.base import Context, Guard, Judge, Judgement, parents_of
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, unify
 from acclimate.data.images import described
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
@@ -135,6 +136,23 @@ class Sifted:
         """Examples that no guard saw."""
         notes = (*made.notes, *_off_notes(off))
         return cls(dataclasses.replace(made, notes=notes), _table([]), {}, len(made), {}, notes)
+
+    def joined(self, more: Sifted, method: str) -> Sifted:
+        """These and more examples by the same method and guards."""
+        counts = {name: self.counts.get(name, 0) + more.counts.get(name, 0) for name in {**self.counts, **more.counts}}
+        made = self.made + more.made
+        said = {*refusals(method, self.made, self.counts), *refusals(method, more.made, more.counts)}
+        notes = Count.total([note for note in (*self.notes, *more.notes) if note not in said])
+        notes = [*dict.fromkeys(notes), *refusals(method, made, counts)]
+        table = unify([self.kept.table, more.kept.table])
+        scores = {name: np.concatenate([self.scores[name], more.scores[name]]) for name in self.scores}
+        removed = pa.concat_tables([self.removed, more.removed])
+        return Sifted(Domain(self.kept.name, table, tuple(notes)), removed, counts, made, scores, tuple(notes))
+
+    def also(self, note: str) -> Self:
+        """With one more note."""
+        notes = (*self.notes, note)
+        return dataclasses.replace(self, kept=dataclasses.replace(self.kept, notes=notes), notes=notes)
 
 
 def refusals(method: str, made: int, counts: Mapping[str, int]) -> list[str]:
