@@ -88,7 +88,10 @@ class SelfTraining:
         for number in range(1, self.rounds):
             examples = self.taught(training.examples, teacher, self.share * number / self.rounds)
             teacher = training.run(examples=examples, folder=_round(place, number), save=place is not None)
-        last = training.run(examples=self.taught(training.examples, teacher, self.share))
+        last = training.run(examples=self.taught(training.examples, teacher, self.share), save=False)
+        last = dataclasses.replace(last, about={**last.about, "learn": {"method": "self-training", **dataclasses.asdict(self)}})
+        if training.save and training.folder is not None:
+            last.save(training.folder)
         if place is not None:
             shutil.rmtree(place, ignore_errors=True)
         return last
