@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import torch
 from torch import Tensor
 
 from acclimate.data.images import encoded
-from acclimate.models.objective import Batch
+from acclimate.models.objective import Batch, Objective, SeesViews
 from acclimate.tune.bases import Base, load_base
 from acclimate.tune.examples import Examples, gather
-from acclimate.tune.feed import Collator
+from acclimate.tune.feed import Collator, as_batch
 from acclimate.tune.settings import TuneSettings
 from tests.shift import pool, sentences
 
@@ -57,15 +58,21 @@ def base(modality: str, folders: Mapping[str, Path], *, dropout: float = 0.1, se
     return load_base(name, TASKS[modality], classes, seed, TuneSettings(dropout=dropout))
 
 
-def batch_of(given: Examples, reader: Any, rows: Sequence[int], *, seed: int = 0, unlabelled: bool = True) -> Batch:
-    """The batch that training would make of these rows."""
+def batch_of(
+    given: Examples,
+    reader: Any,
+    rows: Sequence[int],
+    *,
+    seed: int = 0,
+    unlabelled: bool = True,
+    objectives: Sequence[Objective] = (),
+) -> Batch:
+    """The batch that training would make of these rows, with the views that an objective sees."""
     others = list(rows) if unlabelled and given.unlabelled else [-1] * len(rows)
     draws = [(row, other % len(given.unlabelled) if other >= 0 else -1) for row, other in zip(rows, others, strict=True)]
-    read = Collator(given, reader)(draws)
-    inputs = {name: value for name, value in read.items() if not name.startswith("unlabelled_")}
-    extra = {name.removeprefix("unlabelled_"): value for name, value in read.items() if name.startswith("unlabelled_")}
-    labels, weights, from_target = (inputs.pop(name) for name in ("labels", "weights", "from_target"))
-    return Batch(inputs, labels, weights, from_target, torch.Generator().manual_seed(seed), 0, extra or None)
+    viewers = [objective for objective in objectives if isinstance(objective, SeesViews)]
+    views = partial(viewers[0].view, seed=seed) if viewers else None
+    return as_batch(Collator(given, reader, views)(draws), torch.Generator().manual_seed(seed))
 
 
 def redrawn(batch: Batch, seed: int = 0) -> Batch:

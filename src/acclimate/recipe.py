@@ -109,6 +109,7 @@ class ArmTuneSpec(Spec):
     """What one arm changes about training."""
 
     objectives: tuple[str | MethodSpec, ...] = ()
+    learn: str | MethodSpec | None = Field(default=None, description="trains in several rounds: self-training")
     features: str | MethodSpec | None = Field(default=None, description="adapts the frozen vectors that the probe is fitted on")
     target_weight: float = Field(default=1.0, gt=0, description="weight of a target example against a source example")
 
@@ -362,6 +363,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
+    from acclimate.tune.learn import COURSES
     from acclimate.tune.shallow import METHODS as SHALLOW
 
     for number, arm in enumerate(recipe.arms):
@@ -374,6 +376,8 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             yield from _problems_of(spec, known, "augmenter", (*at, "augment", position), extra)
         if arm.tune.features is not None:
             yield from _problems_of(_as_spec(arm.tune.features), SHALLOW, "feature method", (*at, "tune", "features"))
+        if arm.tune.learn is not None:
+            yield from _problems_of(_as_spec(arm.tune.learn), COURSES, "way of learning", (*at, "tune", "learn"))
         for position, objective in enumerate(arm.tune.objectives):
             spec = _as_spec(objective)
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)

@@ -301,6 +301,7 @@ def tune(
         list[str] | None, typer.Option("--set", help="A training setting, NAME=VALUE: lr, steps, batch_size, ...")
     ] = None,
     objectives: Annotated[str, typer.Option(help="Further terms of the loss, separated by commas, such as mixup.")] = "",
+    learn: Annotated[str | None, typer.Option(help="Trains in several rounds, such as self-training.")] = None,
     text: Text = None,
     label: Label = None,
     source_text: SourceText = None,
@@ -315,6 +316,7 @@ def tune(
     """Fine-tune a model on target, source and generated examples."""
     from acclimate.engine.progress import show
     from acclimate.models.reference import resolve
+    from acclimate.tune.run import build_course
     from acclimate.tune.run import tune as train
     from acclimate.tune.settings import TuneSettings
     from acclimate.tune.terms import build_terms
@@ -322,6 +324,8 @@ def tune(
     check_folder(out)
     training = TuneSettings.of(parse_settings(settings))
     terms = build_terms(names_in(objectives))
+    if learn is not None:
+        build_course(learn)
     resolve(model)
     wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
     pool = read_source(source, on_bad_row, text=source_text, label=source_label) if source else None
@@ -333,7 +337,7 @@ def tune(
         say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out))
         return
     with show():
-        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, settings=training, seed=seed)
+        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, learn=learn, settings=training, seed=seed)
     adapted.save(out)
     if json:
         print_json({"out": str(out), "trained_on": counts, "steps": training.steps})

@@ -26,6 +26,8 @@ ICWSM4 = {
 }
 #: Ratings nearer to zero than this are neither positive nor negative.
 NEUTRAL = 0.5
+#: Black pixels around a digit of optdigits: 8 of 12 rows are as near to MNIST's 20 of 28 as whole pixels come.
+MARGIN = 2
 
 
 def icwsm4() -> dict[str, Domain]:
@@ -102,6 +104,9 @@ def mnist5k() -> Domain:
 def optdigits() -> Domain:
     """1,797 handwritten digits of scikit-learn, 8 by 8, grey, white on black (Alpaydin & Kaynak 1998); no download.
 
+    The originals reach the edges. A margin of 2 black pixels, 12 by 12 in all, puts them where MNIST's digits lie, which fill 20
+    of 28 rows: the nearest of 5,000 MNIST digits name 71% of them right with it, 51% without.
+
     Raises:
         MissingExtraError: Pillow is not installed.
     """
@@ -109,7 +114,7 @@ def optdigits() -> Domain:
 
     found = load_digits()
     shades = np.rint(found.images * (255 / 16)).astype(np.uint8)  # 17 shades, spread over all
-    return _digits("optdigits", shades, found.target)
+    return _digits("optdigits", np.pad(shades, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))), found.target)
 
 
 def _digits(name: str, values: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> Domain:

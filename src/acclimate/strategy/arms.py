@@ -68,6 +68,7 @@ class Arm:
             ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
         objectives: further terms of the loss, by name with their settings.
+        learn: trains several times, one training built on the last (``acclimate.tune.learn.COURSES``); seen in fine-tuning alone.
         features: adapts the frozen vectors on which the probe is fitted (``acclimate.tune.shallow``); None leaves them.
         target_weight: how much a target example weighs against a source example.
         control: the control's name, empty for an arm of the user's.
@@ -80,6 +81,7 @@ class Arm:
     pick: Pick = dataclasses.field(default_factory=Pick)
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
+    learn: Method | None = None
     features: Method | None = None
     target_weight: float = 1.0
     control: str = ""
@@ -102,6 +104,7 @@ class Arm:
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
         parts += [str(method) for method in (*self.augment, *self.objectives)]
+        parts += [f"{self.learn}"] if self.learn else []
         parts += [f"{self.features} on features"] if self.features else []
         return " + ".join(parts)
 

@@ -21,8 +21,9 @@ from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
 from acclimate.features.embeddings import Embedder
+from acclimate.models.objective import SeparatesTasks
 from acclimate.models.tokens import token_counter
-from acclimate.strategy.arms import Arm
+from acclimate.strategy.arms import Arm, as_given
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
 from acclimate.strategy.outcome import Fidelity
@@ -30,12 +31,13 @@ from acclimate.strategy.plan import Plan
 from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
+from acclimate.tune.learn.base import Training
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
+from acclimate.tune.run import build_course
 from acclimate.tune.shallow import METHODS as SHALLOW
 from acclimate.tune.shallow.base import Given
 from acclimate.tune.terms import build_terms
-from acclimate.tune.trainer import fine_tune
 
 
 class Bench:
@@ -129,7 +131,7 @@ class Bench:
             scores.append(validate(fold_model, fold, ledger=ledger))
         return scores
 
-    def _examples(self, arm: Arm, material: Material) -> Examples:
+    def _examples(self, arm: Arm, material: Material, *, several_tasks: bool = False) -> Examples:
         return gather(
             self.plan.target.classes,
             source=material.source,
@@ -137,6 +139,7 @@ class Bench:
             augmented=material.augmented,
             unlabelled=material.unlabelled.texts,
             target_weight=arm.target_weight,
+            several_tasks=several_tasks,
         )
 
     def _probe(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
@@ -175,10 +178,11 @@ class Bench:
 
     def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
-        terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*online, *arm.objectives)])
-        return fine_tune(
+        terms = build_terms([{"method": method.name, **as_given(method.settings)} for method in (*online, *arm.objectives)])
+        several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
+        training = Training(
             self.plan.model,
-            self._examples(arm, material),
+            self._examples(arm, material, several_tasks=several),
             self.plan.target.classes,
             settings=self.plan.tune,
             objectives=terms,
@@ -186,3 +190,6 @@ class Bench:
             folder=folder,
             save=save,
         )
+        if arm.learn is None:
+            return training.run()
+        return build_course({"method": arm.learn.name, **as_given(arm.learn.settings)}).train(training)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.augment import ONLINE
 from acclimate.tune.align import METHODS as ALIGN
+from acclimate.tune.learn import COURSES
+from acclimate.tune.learn import OBJECTIVES as LEARN
 from acclimate.tune.peft import METHODS as PEFT
 from acclimate.tune.regularize import METHODS as REGULARIZE
 from acclimate.tune.schedule import METHODS as SCHEDULE
@@ -15,7 +17,12 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
     from acclimate.models.objective import Objective
 
 #: Objectives by the name that recipes use. A new one is a file and a line in its family's ``METHODS``.
-OBJECTIVES: dict[str, type[Objective]] = {**ONLINE, **ALIGN, **REGULARIZE}
+OBJECTIVES: dict[str, type[Objective]] = {**ONLINE, **ALIGN, **REGULARIZE, **LEARN}
 
 #: Ways to train that are settings rather than objectives; each says in its description how it is set.
-WAYS: dict[str, Any] = {**SCHEDULE, **PEFT, **{name: method for name, method in SHALLOW.items() if name not in OBJECTIVES}}
+WAYS: dict[str, Any] = {
+    **SCHEDULE,
+    **PEFT,
+    **{name: method for name, method in SHALLOW.items() if name not in OBJECTIVES},
+    **COURSES,  # `self-training` of a model; that of the probe is told of there
+}

@@ -98,7 +98,7 @@ def _text(name: str, classes: Sequence[str], seed: int, settings: TuneSettings) 
 
 def _image(name: str, classes: Sequence[str], seed: int, settings: TuneSettings) -> Base:
     if name == SMALL_CNN:
-        backbone, pools, preparation, fingerprint = SmallCnn.fresh(seed), True, SMALL_CNN_PREPARATION, f"{SMALL_CNN}-1"
+        backbone, pools, preparation, fingerprint = SmallCnn.fresh(seed), True, SMALL_CNN_PREPARATION, f"{SMALL_CNN}-2"
     else:
         reference = resolve(name)
         backbone, pools = load_backbone(reference, torch.float32)

@@ -18,15 +18,32 @@ Content: TypeAlias = Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class TaskLabels:
+    """Which task each example belongs to; the target's is number 0.
+
+    Attributes:
+        numbers: ``(n,)``.
+        labels: class numbers within the own task ``(n,)``.
+        heads: for every task, how many classes its own head tells apart; 0 where it shares the target's.
+    """
+
+    numbers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    heads: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Examples in a fixed order, and others without labels for the objectives that want them.
 
     Attributes:
         contents: ``n`` texts, encoded pictures or conversations.
-        labels: class numbers ``(n,)``; −1 where a language model learns from the contents alone.
+        labels: class numbers ``(n,)``; −1 where a language model learns from the contents alone, −100 of a task with other classes.
         weights: ``(n,)``, at least 0 and with mean 1.
         from_target: ``(n,)`` bool, True where the example belongs to the target domain.
         unlabelled: contents of the target domain without labels.
+        soft: class probabilities ``(n, c)`` in the place of labels, which name the likeliest; None where labels are all there is.
+        tasks: where examples are of several tasks.
     """
 
     contents: Sequence[Content]
@@ -34,6 +51,8 @@ class Examples:
     weights: NDArray[np.float64]
     from_target: NDArray[np.bool_]
     unlabelled: Sequence[Content] = ()
+    soft: NDArray[np.float64] | None = None
+    tasks: TaskLabels | None = None
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -47,11 +66,13 @@ def gather(
     augmented: Domain | None = None,
     unlabelled: Sequence[Content] = (),
     target_weight: float = 1.0,
+    several_tasks: bool = False,
 ) -> Examples:
     """Source, target and augmented examples, in this order; augmented ones count as the target's.
 
     Args:
         classes: the label space, in the order of the class numbers; None for a language model, which looks at no label.
+        several_tasks: whether every domain of the source is a task, which may have classes of its own.
         target_weight: how much a target example weighs against a source example, on top of the weights in the data.
 
     Raises:
@@ -63,7 +84,13 @@ def gather(
     if classes is None and not contents:
         raise InputError("There is no example to learn from", expected="at least one")
     names = [label for part, _ in parts for label in part.labels]
-    labels = np.full(len(names), -1) if classes is None else class_numbers(names, classes)
+    tasks = None
+    if classes is None:
+        labels = np.full(len(names), -1)
+    elif several_tasks:
+        labels, tasks = task_numbers(names, [name for part, mine in parts for name in _task_names(part, mine)], classes)
+    else:
+        labels = class_numbers(names, classes)
     from_target = np.concatenate([np.full(len(part), mine) for part, mine in parts])
     given = np.concatenate([part.weights for part, _ in parts])
     weights = given * np.where(from_target, target_weight, 1.0)
@@ -74,7 +101,7 @@ def gather(
             expected="finite weights of at least 0, not all of them 0",
             fix="check the weight column and target_weight",
         )
-    return Examples(contents, labels, weights / weights.mean(), from_target, unlabelled)
+    return Examples(contents, labels, weights / weights.mean(), from_target, unlabelled, tasks=tasks)
 
 
 def of_target(
@@ -84,6 +111,7 @@ def of_target(
     augmented: Domain | None = None,
     target_weight: float = 1.0,
     labelled: bool = True,
+    several_tasks: bool = False,
 ) -> Examples:
     """The same from a :class:`Target`, of which only the labelled and the unlabelled part are looked at.
 
@@ -98,6 +126,7 @@ def of_target(
             augmented=augmented,
             unlabelled=contents_of(target.unlabelled),
             target_weight=target_weight,
+            several_tasks=several_tasks,
         )
     return gather(None, source=source, target=target.inputs, augmented=augmented, target_weight=target_weight)
 
@@ -105,6 +134,42 @@ def of_target(
 def contents_of(domain: Domain, *, conversations: bool = False) -> Sequence[Content]:
     """What a model reads of each example; of conversations the turns where asked for, else what they read as."""
     return domain.conversations if conversations and domain.modality == "chat" else domain.contents
+
+
+def _task_names(part: Domain, mine: bool) -> list[str]:
+    """The task of each example: empty for the target's."""
+    return [""] * len(part) if mine else part.domains
+
+
+def task_numbers(names: Sequence[str | None], tasks: Sequence[str], classes: Sequence[str]) -> tuple[NDArray[np.int64], TaskLabels]:
+    """Class numbers for the target's head, −100 where a task has classes that the target has not; and the tasks.
+
+    Args:
+        names: class names ``(n,)``.
+        tasks: the name of each example's task ``(n,)``, empty for the target's.
+
+    >>> labels, several = task_numbers(["a", "b", "x", "y"], ["", "", "other", "other"], ["a", "b"])
+    >>> labels.tolist(), several.numbers.tolist(), several.labels.tolist(), several.heads
+    ([0, 1, -100, -100], [0, 0, 1, 1], [0, 1, 0, 1], (0, 2))
+
+    Raises:
+        InputError: see :func:`class_numbers`, for each task.
+    """
+    order = ["", *sorted(set(tasks) - {""})]
+    labels, own = np.full(len(names), -100), np.zeros(len(names), dtype=np.int64)
+    heads = []
+    for task in order:
+        rows = [row for row, name in enumerate(tasks) if name == task]
+        given = [names[row] for row in rows]
+        shares = not rows or set(given) <= {*classes, None}
+        known = classes if shares else sorted({name for name in given if name is not None})
+        if rows:
+            own[rows] = class_numbers(given, known)
+        if rows and shares:
+            labels[rows] = own[rows]
+        heads.append(0 if shares else len(known))
+    position = {name: number for number, name in enumerate(order)}
+    return labels, TaskLabels(np.asarray([position[name] for name in tasks], dtype=np.int64), own, tuple(heads))
 
 
 def class_numbers(names: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:

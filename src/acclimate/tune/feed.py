@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acclimate.models.objective import Batch
+from acclimate.models.objective import Batch, Tasks
 from acclimate.tune.examples import Content, Examples
 from acclimate.tune.order import batch_order
 from acclimate.tune.readers import Reader
@@ -19,63 +20,100 @@ from acclimate.tune.settings import TuneSettings
 
 #: Prefix of the keys that hold the unlabelled batch beside the labelled one.
 UNLABELLED = "unlabelled_"
+#: Prefix of the keys that hold a view of the unlabelled batch, with its number.
+VIEW = re.compile(r"view(\d+)_")
+#: Prefix of the keys that tell tasks apart.
+TASKS = "task_"
+#: Contents and how often each was seen before, to their views.
+Views = Callable[[Sequence[Content], Sequence[int]], Sequence[Sequence[Content]]]
 #: Of the examples that companions of objectives are made from: as many as tell covariances and class shares well enough.
 GLANCE = 1_024
 
 
-class Draws(Dataset[tuple[int, int]]):
-    """Every draw of a training: item ``p`` is (row of a labelled example, row of an unlabelled one or −1)."""
+class Draws(Dataset[tuple[int, ...]]):
+    """Every draw of a training: item ``p`` is the row of a labelled example and ``ratio`` numbers of unlabelled ones, −1 for none.
 
-    def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool) -> None:
+    The number of an unlabelled example of ``m`` is its row, and ``m`` more for every time that it was seen before.
+    """
+
+    def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool, ratio: int = 1) -> None:
         size = (settings.batch_size, settings.steps)
         pictures = bool(len(examples)) and isinstance(examples.contents[0], bytes)
         lengths = _sizes(examples.contents) if settings.group_by_length and not pictures else None
         rng = np.random.default_rng(derive(seed, "order"))
         self._labelled: NDArray[np.int64] = batch_order(len(examples), *size, rng, lengths).ravel()
-        self._unlabelled: NDArray[np.int64] = np.full(len(self._labelled), -1)
+        self._unlabelled: NDArray[np.int64] = np.full((len(self._labelled), 1), -1)
         if with_unlabelled:
-            rng = np.random.default_rng(derive(seed, "unlabelled-order"))
-            self._unlabelled = batch_order(len(examples.unlabelled), *size, rng).ravel()
+            rng, count = np.random.default_rng(derive(seed, "unlabelled-order")), len(examples.unlabelled)
+            rows = batch_order(count, settings.batch_size * ratio, settings.steps, rng).ravel()
+            self._unlabelled = (rows + count * (np.arange(len(rows)) // count)).reshape(-1, ratio)
 
     def __len__(self) -> int:
         return len(self._labelled)
 
-    def __getitem__(self, position: int) -> tuple[int, int]:
-        return int(self._labelled[position]), int(self._unlabelled[position])
+    def __getitem__(self, position: int) -> tuple[int, ...]:
+        return int(self._labelled[position]), *self._unlabelled[position].tolist()
 
 
 class Collator:
     """Draws to tensors; every batch of texts is padded to its own longest one."""
 
-    def __init__(self, examples: Examples, read: Reader) -> None:
+    def __init__(self, examples: Examples, read: Reader, views: Views | None = None) -> None:
         self._examples = examples
         self._read = read
+        self._views = views
 
-    def __call__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+    def __call__(self, draws: Sequence[tuple[int, ...]]) -> dict[str, Tensor]:
         """``b`` draws to what the model reads, ``labels``, and ``weights`` and ``from_target`` ``(b,)``."""
-        rows = np.asarray([row for row, _ in draws])
+        rows = np.asarray([draw[0] for draw in draws])
         batch = {"labels": torch.from_numpy(self._examples.labels[rows])}
         batch |= self._read([self._examples.contents[row] for row in rows])  # language models bring their own labels
         batch["weights"] = torch.from_numpy(self._examples.weights[rows].astype(np.float32))
         batch["from_target"] = torch.from_numpy(self._examples.from_target[rows])
-        others = [self._examples.unlabelled[row] for _, row in draws if row >= 0]
-        if others:
-            read = self._read(others)
-            batch |= {UNLABELLED + name: values for name, values in read.items() if name != "labels"}
-        return batch
+        if self._examples.soft is not None:
+            batch["soft"] = torch.from_numpy(self._examples.soft[rows].astype(np.float32))
+        if self._examples.tasks is not None:
+            several = self._examples.tasks
+            arrays = {"numbers": several.numbers[rows], "labels": several.labels[rows], "heads": np.asarray(several.heads)}
+            batch |= {TASKS + name: torch.from_numpy(values) for name, values in arrays.items()}
+        return batch | self._others([number for draw in draws for number in draw[1:] if number >= 0])
+
+    def _others(self, numbers: Sequence[int]) -> dict[str, Tensor]:
+        """Unlabelled examples, and their views where an objective sees some."""
+        if not numbers:
+            return {}
+        count = len(self._examples.unlabelled)
+        contents = [self._examples.unlabelled[number % count] for number in numbers]
+        parts: dict[str, Sequence[Content]] = {UNLABELLED: contents}
+        if self._views is not None:
+            seen = self._views(contents, [number // count for number in numbers])
+            parts |= {f"view{number}_": view for number, view in enumerate(seen)}
+        read = {prefix: self._read(part) for prefix, part in parts.items()}
+        return {prefix + name: values for prefix, part in read.items() for name, values in part.items() if name != "labels"}
 
 
 def as_batch(inputs: Mapping[str, Tensor], generator: torch.Generator, step: int = 0, steps: int = 1) -> Batch:
     """What :class:`Collator` gives, as objectives read it."""
-    own = {name: values for name, values in inputs.items() if not name.startswith(UNLABELLED)}
-    others = {name.removeprefix(UNLABELLED): values for name, values in inputs.items() if name.startswith(UNLABELLED)}
+    own, others, several, views = dict[str, Tensor](), dict[str, Tensor](), dict[str, Tensor](), dict[int, dict[str, Tensor]]()
+    for name, values in inputs.items():
+        if view := VIEW.match(name):
+            views.setdefault(int(view[1]), {})[name[view.end() :]] = values
+        elif name.startswith(UNLABELLED):
+            others[name.removeprefix(UNLABELLED)] = values
+        elif name.startswith(TASKS):
+            several[name.removeprefix(TASKS)] = values
+        else:
+            own[name] = values
     labels, weights, from_target = (own.pop(name) for name in ("labels", "weights", "from_target"))
-    return Batch(own, labels, weights, from_target, generator, step, others or None, steps)
+    soft = own.pop("soft", None)
+    seen = tuple(views[number] for number in sorted(views))
+    tasks = Tasks(**several) if several else None
+    return Batch(own, labels, weights, from_target, generator, step, others or None, steps, soft, seen, tasks)
 
 
-def labelled_batches(collate: Collator, count: int, size: int = 32) -> Iterator[Batch]:
-    """The labelled examples in batches; of more than :data:`GLANCE` that many, evenly spread."""
-    rows = np.unique(np.linspace(0, count - 1, min(count, GLANCE)).astype(int)).tolist()
+def labelled_batches(collate: Collator, count: int, size: int = 32, most: int | None = GLANCE) -> Iterator[Batch]:
+    """The labelled examples in batches; of more than ``most`` that many, evenly spread."""
+    rows = np.unique(np.linspace(0, count - 1, min(count, most or count)).astype(int)).tolist()
     for start in range(0, len(rows), size):
         yield as_batch(collate([(row, -1) for row in rows[start : start + size]]), torch.Generator().manual_seed(0))
 

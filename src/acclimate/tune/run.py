@@ -9,13 +9,16 @@ from typing import Any
 from acclimate.data.domain import Domain
 from acclimate.data.hygiene import clean
 from acclimate.data.target import Target
+from acclimate.engine.build import build
+from acclimate.models.objective import SeparatesTasks
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import task_of
 from acclimate.tune.examples import of_target
+from acclimate.tune.learn import COURSES
+from acclimate.tune.learn.base import Course, Training
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
-from acclimate.tune.trainer import fine_tune
 
 
 def tune(
@@ -25,6 +28,7 @@ def tune(
     source: Selection | Domain | None = None,
     augmented: Domain | None = None,
     objectives: Sequence[Spec] = (),
+    learn: str | Mapping[str, Any] | None = None,
     settings: TuneSettings | Mapping[str, Any] | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
@@ -42,6 +46,8 @@ def tune(
         source: a selection (its weights are used) or a whole domain.
         augmented: examples made from the target's; they count as the target's.
         objectives: further terms of the loss: names such as ``"mixup"``, or ``{"method": "mixup", "alpha": 0.4, "weight": 1.0}``.
+        learn: trains several times, one training built on the last: a name such as ``"self-training"``, or ``{"method":
+            "self-training", "rounds": 5}``.
         settings: see :class:`TuneSettings`; a mapping sets some of them.
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
         task: ``text-classification``, ``image-classification`` or ``causal-lm``; where not given, what the examples and the model
@@ -59,11 +65,28 @@ def tune(
     """
     chosen = TuneSettings.of(settings)
     terms = build_terms(objectives)
+    course = build_course(learn) if learn is not None else None
     kept, cleaned = clean(source.to_domain() if isinstance(source, Selection) else source, target)
     grown, _ = clean(augmented, target)
     aim = task or task_of(model, target.labelled.modality)
     classifies = aim != "causal-lm"
-    examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies)
+    several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
+    examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies, several_tasks=several)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
-    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)
+    training = Training(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)
+    return training.run() if course is None else course.train(training)
+
+
+def build_course(spec: str | Mapping[str, Any]) -> Course:
+    """A way of learning that trains several times, from its name or a mapping with ``method`` and its settings.
+
+    >>> build_course({"method": "self-training", "rounds": 2})
+    SelfTraining(rounds=2, share=0.5, balance=True, confidence=0.0, soft=False, weight=1.0)
+
+    Raises:
+        InputError: no such one, or a setting that it does not have.
+    """
+    settings = {"method": spec} if isinstance(spec, str) else dict(spec)
+    made: Course = build(COURSES, "way of learning", str(settings.pop("method", "")), settings)
+    return made

@@ -25,7 +25,7 @@ from acclimate.errors import InputError, RunError, unknown_name
 from acclimate.models.companions import COMPANIONS, dismiss, equip
 from acclimate.models.device import pick_device
 from acclimate.models.loading import quiet
-from acclimate.models.objective import Batch, Model
+from acclimate.models.objective import IGNORED, Batch, Batches, Concludes, Model, SeesViews
 from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, load_base
@@ -92,7 +92,8 @@ def fine_tune(
         stack.enter_context(untouched_randomness())
         stack.enter_context(quiet())
         adapters = restrict(base.model, chosen, derive(seed, "companions"))
-        reads = Collator(examples, base.reader)
+        viewer = _viewer(objectives)
+        reads = Collator(examples, base.reader, partial(_views, viewer, seed) if viewer else None)
         equip(
             base.model,
             [term.objective for term in objectives],
@@ -104,7 +105,9 @@ def fine_tune(
             seed,
             model=base.model,
             args=_arguments(chosen, place, seed, keep=folder is not None),
-            train_dataset=Draws(examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives)),
+            train_dataset=Draws(
+                examples, chosen, seed, any(term.objective.needs_unlabelled for term in objectives), viewer.ratio if viewer else 1
+            ),
             data_collator=reads,
             callbacks=[_Progress()],
             layer_decay=chosen.layer_decay,
@@ -114,13 +117,40 @@ def fine_tune(
             epoch = len(examples) / chosen.batch_size
             trainer.add_callback(_Thaw(layer_groups(base.model), math.ceil(chosen.unfreeze * epoch)))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-        dismiss(trainer.model)
         adapters.merge()
+        _conclude(trainer.model, objectives, lambda: labelled_batches(reads, len(examples), most=None))
+        dismiss(trainer.model)
         adapted = Adapted(trainer.model.eval(), base.reader, about, trainer.history())
         if save and folder is not None:
             adapted.save(folder)
         checkpoints.release(place)
     return adapted
+
+
+def _viewer(objectives: Sequence[Term]) -> SeesViews | None:
+    """The objective that sees changed unlabelled examples.
+
+    Raises:
+        InputError: there are several, which would each want others.
+    """
+    found = [(term.name, term.objective) for term in objectives if isinstance(term.objective, SeesViews)]
+    if len(found) > 1:
+        names = " and ".join(name for name, _ in found)
+        raise InputError(f"{names} each see views of their own", expected="at most one such objective", fix="choose one")
+    return found[0][1] if found else None
+
+
+def _views(viewer: SeesViews, seed: int, contents: Sequence[Content], copies: Sequence[int]) -> Sequence[Sequence[Content]]:
+    return viewer.view(contents, copies, derive(seed, "views"))
+
+
+def _conclude(model: Any, objectives: Sequence[Term], batches: Batches) -> None:
+    """Let objectives that have a last word set the head."""
+    model.eval()
+    with torch.no_grad():
+        for term in objectives:
+            if isinstance(term.objective, Concludes):
+                term.objective.conclude(model, batches)
 
 
 class TermTrainer(Trainer):  # type: ignore[misc]  # transformers ships no types
@@ -329,7 +359,7 @@ def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term
     """Raise InputError where training could not start."""
     if task not in TASKS:
         raise unknown_name("task", task, TASKS)
-    present = np.unique(examples.labels)
+    present = np.unique(examples.labels[examples.labels != IGNORED])
     if task != "causal-lm" and (len(present) < 2 or present[0] < 0 or present[-1] >= len(classes)):
         raise InputError(
             f"The {len(examples)} examples have the class numbers {present.tolist()}",
@@ -356,7 +386,10 @@ def _key(about: Mapping[str, Any], examples: Examples, classes: Sequence[str]) -
     """Names a training by everything that its outcome depends on."""
     arrays = (examples.labels.tolist(), examples.weights.tolist(), examples.from_target.tolist())
     contents = (_hashable(examples.contents), _hashable(examples.unlabelled))
-    return content_hash(about, *contents, *arrays, list(classes))
+    further: list[Any] = [] if examples.soft is None else [examples.soft.tolist()]
+    if examples.tasks is not None:
+        further += [examples.tasks.numbers.tolist(), examples.tasks.labels.tolist(), list(examples.tasks.heads)]
+    return content_hash(about, *contents, *arrays, list(classes), *further)
 
 
 def _hashable(contents: Sequence[Content]) -> list[Content]:

@@ -76,9 +76,9 @@ def as_dtype(batch: Batch, dtype: torch.dtype) -> Batch:
     def cast(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()}
 
-    return dataclasses.replace(
-        batch, inputs=cast(batch.inputs), unlabelled=None if batch.unlabelled is None else cast(batch.unlabelled)
-    )
+    others = None if batch.unlabelled is None else cast(batch.unlabelled)
+    views = tuple(cast(view) for view in batch.views)
+    return dataclasses.replace(batch, inputs=cast(batch.inputs), unlabelled=others, views=views)
 
 
 def plain_loss(model: Any, modality: str, reader: Any) -> float:
@@ -132,9 +132,9 @@ def test_batches_of_one_and_of_odd_sizes_give_finite_losses_and_gradients(
     for rows in ([3], [0, 35, 41], [1, 2, 34, 36, 50]):
         if modality == "image" and len(rows) == 1:
             model.eval()  # batch norm has no spread of a single row to train on where the picture has shrunk to one number
-        batch = batch_of(given, prepared.reader, rows)
-        batch = as_dtype(batch, dtype)
         terms = build_terms([spec(name, modality)])
+        batch = batch_of(given, prepared.reader, rows, objectives=[term.objective for term in terms])
+        batch = as_dtype(batch, dtype)
         equip(model, [term.objective for term in terms], lambda: iter([whole]), seed=0)
         loss: Tensor = torch.stack([weight * value for _, weight, value in evaluate_terms(terms, model, batch)]).sum()
         assert torch.isfinite(loss)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 
 
 class Glance(NamedTuple):
-    """Representations ``(n, d)``, class numbers ``(n,)``, and which are the target's ``(n,)``."""
+    """Representations ``(n, d)``, class numbers ``(n,)``, which are the target's ``(n,)``, and weights ``(n,)``."""
 
     features: Tensor
     labels: Tensor
     from_target: Tensor
+    weights: Tensor
 
 
 def glance(model: Model, batches: Batches) -> Glance:
@@ -31,15 +32,22 @@ def glance(model: Model, batches: Batches) -> Glance:
     device = next(module.parameters()).device
     with torch.no_grad():
         seen = [
-            (model.represent({name: value.to(device) for name, value in batch.inputs.items()}), batch.labels, batch.from_target)
+            (
+                model.represent({name: value.to(device) for name, value in batch.inputs.items()}),
+                batch.labels,
+                batch.from_target,
+                batch.weights,
+            )
             for batch in batches()
         ]
     module.train(training)
-    features, labels, from_target = (torch.cat(parts) for parts in zip(*seen, strict=True))
-    return Glance(features.float().cpu(), labels, from_target)
+    features, *rest = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    return Glance(features.float().cpu(), *rest)
 
 
-def fit_readout(features: NDArray[np.floating], labels: NDArray[np.int64], classes: int) -> nn.Linear:
+def fit_readout(
+    features: NDArray[np.floating], labels: NDArray[np.int64], classes: int, weights: NDArray[np.floating] | None = None
+) -> nn.Linear:
     """A logistic regression on standardised features ``(n, d)``, as a linear layer on the raw ones.
 
     A class that is absent gets no probability worth naming; with one class only the layer is all zeros.
@@ -55,7 +63,7 @@ def fit_readout(features: NDArray[np.floating], labels: NDArray[np.int64], class
     present = np.unique(labels)
     if len(present) > 1:
         with threadpool_limits(1):
-            model = LogisticRegression(C=1 / np.sqrt(wide.shape[1]), max_iter=1_000).fit((wide - mean) / scale, labels)
+            model = LogisticRegression(C=1 / np.sqrt(wide.shape[1]), max_iter=1_000).fit((wide - mean) / scale, labels, weights)
         rows = model.coef_ if len(present) > 2 else np.vstack([-model.coef_, model.coef_]) / 2
         offsets = model.intercept_ if len(present) > 2 else np.concatenate([-model.intercept_, model.intercept_]) / 2
         bias[:] = -20.0
