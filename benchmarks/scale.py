@@ -142,23 +142,19 @@ def _bytes() -> dict[str, bytes]:
 
 
 def embeddings() -> dict[str, Any]:
-    """A selector on vectors beside the encoder's own passes over the same documents."""
+    """A selector on vectors beside the encoder's own passes over the same documents, both with loading it."""
     from acclimate.data.load import load
     from acclimate.engine.threads import one_thread
     from acclimate.features.embeddings import Embedder
-    from acclimate.models.encoder import Encoder
 
     count = 300 if QUICK else 2_000
     pool, target = make_pool(count, FOLDER / f"pool-{count}.jsonl"), load(make_target(FOLDER / "target.jsonl")).take(range(50))
-    texts, reference = load(pool, text="text").texts, Embedder().reference
+    texts = load(pool, text="text").texts
     ratios = []
     for _ in range(1 if QUICK else 3):
         with one_thread():
-            encoder = Encoder.load(reference.location, "cpu", 256)
-            list(encoder.encode(texts[:50])) if hasattr(encoder, "encode") else None
             begun = time.process_time()
-            embed = Embedder(cache=None)
-            embed([*texts, *target.texts])
+            Embedder(cache=None)([*texts, *target.texts])
             passes = time.process_time() - begun
             whole = _stream_with_encoder(pool, target)
         ratios.append(whole / passes)
