@@ -183,7 +183,7 @@ def estimate() -> dict[str, Any]:
     pool, rows = a_pool(SIZES[1]), []
     target = make_target(FOLDER / "target.jsonl")
     command = [sys.executable, "-m", "acclimate.cli.main", "select", str(pool), str(target), "--test", "none", "--text", "text"]
-    for method in ("dsir", "moore-lewis", "tfidf"):
+    for method in ("dsir", "random", "moore-lewis", "tfidf", "classifier"):
         count = ["--method", method, "--budget", str(TAKE), "--out", str(FOLDER / "dry")]
         told = json.loads(
             subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def select_pool(
     with show():
         target = read_target()
         if dry_run:
-            found = estimate(pool, target, workers=workers, **job).to_dict()
+            found = estimate(pool, target, workers=workers, format=parts, started=time.process_time(), **job).to_dict()
         else:
             done = select_stream(pool, target, out, engine=engine, format=parts, **job)
     if dry_run:

@@ -88,11 +88,16 @@ def estimate(
     language_model: str = "asset:smollm2",
     also: Mapping[str, Domain] | None = None,
     workers: int = 1,
+    format: str = "parquet",  # noqa: A002 - the name users know
+    started: float = 0.0,
     count_tokens: Callable[[str], int] | None = None,
     fit_rows: int = FIT_ROWS,
     **settings: Any,
 ) -> Estimate:
-    """Time, memory and disk that :func:`select_stream` would take, measured on pieces of the pool."""
+    """Time, memory and disk that :func:`select_stream` would take, measured on pieces of the pool.
+
+    See :func:`acclimate.select.stream.estimate.estimate`.
+    """
     wanted = Budget.parse(budget)
     choice = Choice(
         method=method,
@@ -106,7 +111,7 @@ def estimate(
         fit_rows=fit_rows,
     )
     tools = toolbox(embed, model=model, learner=learner, language_model=language_model)
-    return measuring.estimate(pool, target, choice=choice, tools=tools, workers=workers)
+    return measuring.estimate(pool, target, choice=choice, tools=tools, workers=workers, format=format, started=started)
 
 
 def _counter(given: Callable[[str], int] | None, model: str, budget: Budget) -> Callable[[str], int]:
