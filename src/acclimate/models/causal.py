@@ -56,6 +56,11 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def between(self, start: int, stop: int) -> Tokens:
+        """A stretch of it, scored as before."""
+        inside = slice(start, stop)
+        return Tokens(self.ids[inside], self.scored[inside].copy(), self.bytes[inside])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:
@@ -312,10 +317,8 @@ class CausalModel:
         self.truncated += len(starts) > most
         stretches = []
         for start in starts[:most]:
-            inside = slice(start, start + context)
-            scored = tokens.scored[inside].copy()
-            scored[:1] = False
-            stretches.append(Tokens(tokens.ids[inside], scored, tokens.bytes[inside]))
+            stretches.append(tokens.between(start, start + context))
+            stretches[-1].scored[:1] = False
         return stretches
 
     def _written(self, turns: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.augment import ONLINE
 from acclimate.tune.align import METHODS as ALIGN
+from acclimate.tune.learn import METHODS as LEARN
 from acclimate.tune.peft import METHODS as PEFT
 from acclimate.tune.regularize import METHODS as REGULARIZE
 from acclimate.tune.schedule import METHODS as SCHEDULE
@@ -18,4 +19,4 @@ if TYPE_CHECKING:  # recipes and listings read the names and settings of objecti
 OBJECTIVES: dict[str, type[Objective]] = {**ONLINE, **ALIGN, **REGULARIZE}
 
 #: Ways to train that are settings rather than objectives; each says in its description how it is set.
-WAYS: dict[str, Any] = {**SCHEDULE, **PEFT, **{name: method for name, method in SHALLOW.items() if name not in OBJECTIVES}}
+WAYS: dict[str, Any] = {**SCHEDULE, **PEFT, **LEARN, **{name: method for name, method in SHALLOW.items() if name not in OBJECTIVES}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from acclimate.models.causal import Tokens
 from acclimate.models.objective import Batch
 from acclimate.tune.examples import Content, Examples
-from acclimate.tune.order import batch_order
-from acclimate.tune.readers import Reader
+from acclimate.tune.order import batch_order, visits
+from acclimate.tune.pieces import Pack
+from acclimate.tune.readers import Reader, Varying
 from acclimate.tune.seeds import derive
 from acclimate.tune.settings import TuneSettings
 
@@ -23,15 +26,26 @@ UNLABELLED = "unlabelled_"
 GLANCE = 1_024
 
 
-class Draws(Dataset[tuple[int, int]]):
-    """Every draw of a training: item ``p`` is (row of a labelled example, row of an unlabelled one or −1)."""
+class Draw(NamedTuple):
+    """The row of an example, the row of an unlabelled one or −1, and how often the first was drawn before."""
+
+    row: int
+    other: int = -1
+    visit: int = 0
+
+
+class Draws(Dataset[Draw]):
+    """Every draw of a training, in order; where there are examples to replay they fill their share of every batch."""
 
     def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool) -> None:
         size = (settings.batch_size, settings.steps)
         pictures = bool(len(examples)) and isinstance(examples.contents[0], bytes)
         lengths = _sizes(examples.contents) if settings.group_by_length and not pictures else None
         rng = np.random.default_rng(derive(seed, "order"))
-        self._labelled: NDArray[np.int64] = batch_order(len(examples), *size, rng, lengths).ravel()
+        replayed = examples.replayed if examples.replays else None
+        order = batch_order(len(examples), *size, rng, lengths, replayed, settings.replay)
+        self._labelled: NDArray[np.int64] = order.ravel()
+        self._visits = visits(self._labelled)
         self._unlabelled: NDArray[np.int64] = np.full(len(self._labelled), -1)
         if with_unlabelled:
             rng = np.random.default_rng(derive(seed, "unlabelled-order"))
@@ -40,8 +54,8 @@ class Draws(Dataset[tuple[int, int]]):
     def __len__(self) -> int:
         return len(self._labelled)
 
-    def __getitem__(self, position: int) -> tuple[int, int]:
-        return int(self._labelled[position]), int(self._unlabelled[position])
+    def __getitem__(self, position: int) -> Draw:
+        return Draw(int(self._labelled[position]), int(self._unlabelled[position]), int(self._visits[position]))
 
 
 class Collator:
@@ -51,17 +65,22 @@ class Collator:
         self._examples = examples
         self._read = read
 
-    def __call__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+    def __call__(self, draws: Sequence[tuple[int, int] | Draw]) -> dict[str, Tensor]:
         """``b`` draws to what the model reads, ``labels``, and ``weights`` and ``from_target`` ``(b,)``."""
-        rows = np.asarray([row for row, _ in draws])
-        batch = {"labels": torch.from_numpy(self._examples.labels[rows])}
-        batch |= self._read([self._examples.contents[row] for row in rows])  # language models bring their own labels
-        batch["weights"] = torch.from_numpy(self._examples.weights[rows].astype(np.float32))
-        batch["from_target"] = torch.from_numpy(self._examples.from_target[rows])
-        others = [self._examples.unlabelled[row] for _, row in draws if row >= 0]
+        drawn = [Draw(*draw) for draw in draws]
+        rows = np.asarray([draw.row for draw in drawn])
+        batch = {
+            "labels": torch.from_numpy(self._examples.labels[rows]),
+            "weights": torch.from_numpy(self._examples.weights[rows].astype(np.float32)),
+            "from_target": torch.from_numpy(self._examples.from_target[rows]),
+        }
+        contents = [self._examples.contents[row] for row in rows]
+        # Language models bring their own labels, and where a row holds several documents the weight of each token.
+        batch |= self._read.visit(contents, [d.visit for d in drawn]) if isinstance(self._read, Varying) else self._read(contents)
+        others = [self._examples.unlabelled[draw.other] for draw in drawn if draw.other >= 0]
         if others:
             read = self._read(others)
-            batch |= {UNLABELLED + name: values for name, values in read.items() if name != "labels"}
+            batch |= {UNLABELLED + name: values for name, values in read.items() if name not in ("labels", "weights")}
         return batch
 
 
@@ -81,5 +100,5 @@ def labelled_batches(collate: Collator, count: int, size: int = 32) -> Iterator[
 
 
 def _sizes(contents: Sequence[Content]) -> NDArray[np.int64]:
-    """Characters of each text or conversation, which stand in for tokens: what matters is which are alike in length."""
-    return np.asarray([len(str(content)) for content in contents])
+    """Tokens of each piece; of texts their characters, which stand in for tokens: what matters is which are alike in length."""
+    return np.asarray([len(content) if isinstance(content, (Pack, Tokens)) else len(str(content)) for content in contents])

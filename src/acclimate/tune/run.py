@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import task_of
 from acclimate.tune.examples import of_target
+from acclimate.tune.learn.stages import Corpora, StageSpec, build_stages, carried_out
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
 from acclimate.tune.trainer import fine_tune
+
+#: Where the models of stages before fine-tuning lie while it lasts.
+STAGES_FOLDER = ".pretraining"
 
 
 def tune(
@@ -25,6 +30,9 @@ def tune(
     source: Selection | Domain | None = None,
     augmented: Domain | None = None,
     objectives: Sequence[Spec] = (),
+    pretrain: Sequence[StageSpec] = (),
+    corpus: Domain | None = None,
+    replay: Domain | None = None,
     settings: TuneSettings | Mapping[str, Any] | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
@@ -41,6 +49,9 @@ def tune(
         model: ``asset:minilm``, ``asset:efficientnet-lite0``, ``asset:smollm2``, a local folder, a hub name, or ``small-cnn``.
         source: a selection (its weights are used) or a whole domain.
         augmented: examples made from the target's; they count as the target's.
+        pretrain: what happens to the model before, in order: ``"dapt"``, ``"tapt"``, or ``{"method": "tapt", "steps": 200}``.
+        corpus: texts of the domain for these stages; where not given, what is learned from of the source.
+        replay: general examples, which fill the share ``settings.replay`` of every batch, in the stages as well.
         objectives: further terms of the loss: names such as ``"mixup"``, or ``{"method": "mixup", "alpha": 0.4, "weight": 1.0}``.
         settings: see :class:`TuneSettings`; a mapping sets some of them.
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
@@ -61,9 +72,20 @@ def tune(
     terms = build_terms(objectives)
     kept, cleaned = clean(source.to_domain() if isinstance(source, Selection) else source, target)
     grown, _ = clean(augmented, target)
+    known, _ = clean(replay, target)
+    more, _ = clean(corpus, target)
     aim = task or task_of(model, target.labelled.modality)
     classifies = aim != "causal-lm"
-    examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies)
+    examples = of_target(cleaned, source=kept, augmented=grown, replay=known, labelled=classifies)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
-    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)
+    stages = build_stages(pretrain)
+    given = Corpora(cleaned.inputs, kept if more is None else more, known)
+    before = None if place is None else place / STAGES_FOLDER
+    with carried_out(model, stages, given, seed=seed, folder=before) as start:
+        made = fine_tune(
+            start.model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim, called=start.called
+        )
+    if before is not None:
+        shutil.rmtree(before, ignore_errors=True)
+    return made
