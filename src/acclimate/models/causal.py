@@ -124,7 +124,7 @@ class CausalModel:
             RunError: it could not be downloaded or unpacked.
         """
         if self._reference is None:
-            self._reference = _resolve(self.name)
+            self._reference = resolve_causal(self.name)
         return self._reference
 
     @property
@@ -386,7 +386,7 @@ def token_losses(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return flat.view(ids.shape[0], -1)
 
 
-def _resolve(name: str) -> ModelReference:
+def resolve_causal(name: str) -> ModelReference:
     """As :func:`acclimate.models.reference.resolve`, and GGUF files as well."""
     from acclimate.models.gguf import as_safetensors, gguf_file
 

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.errors import InputError, unknown_name
-from acclimate.models.causal import CausalModel
+from acclimate.models.causal import CausalModel, resolve_causal
 from acclimate.models.classifier import TextClassifier
 from acclimate.models.encoder import Encoder
 from acclimate.models.image_classifier import ImageClassifier
@@ -60,7 +60,7 @@ def task_of(name: str, modality: str) -> str:
     """
     if modality == "image":
         return "image-classification"
-    if modality == "chat" or resolve(name).writes:
+    if modality == "chat" or resolve_causal(name).writes:
         return "causal-lm"
     return "text-classification"
 

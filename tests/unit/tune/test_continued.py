@@ -48,7 +48,7 @@ def clinic(corrupt: str = "") -> Target:
 
 
 def corpus() -> Domain:
-    return from_columns("corpus", sentences("clinic", 60, seed=7).texts, None)
+    return from_columns("corpus", [f"{text} amid zzgood doctors" for text in sentences("clinic", 60, seed=7).texts], None)
 
 
 def hidden_loss(adapted: Adapted, texts: list[str]) -> float:
@@ -68,7 +68,7 @@ def test_every_stage_leaves_a_model_that_tuning_starts_from(name: str, kind: str
     states = [adapted.model.state_dict() for adapted in made]
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())  # the test's labels change nothing
     assert str(made[0].about["base"]).endswith(f"+ {name}")
-    texts = ["a good doctor", "a bad doctor"]
+    texts = ["a zzgood doctor amid doctors", "a bad doctor amid doctors"]
     assert not np.allclose(made[0].predict_proba(texts), plain.predict_proba(texts))
     made[0].save(tmp_path)
     assert (Adapted.load(tmp_path, device="cpu").predict_proba(texts) == made[0].predict_proba(texts)).all()

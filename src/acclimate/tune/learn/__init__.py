@@ -7,8 +7,9 @@ from typing import Any
 from acclimate.tune.learn.dapt import Dapt
 from acclimate.tune.learn.replay import Replay
 from acclimate.tune.learn.tapt import Tapt
+from acclimate.tune.learn.vocabulary import Vocabulary
 
 #: What happens to a model before it is fine-tuned.
-STAGES: dict[str, Any] = {"dapt": Dapt, "tapt": Tapt}
+STAGES: dict[str, Any] = {"vocabulary": Vocabulary, "dapt": Dapt, "tapt": Tapt}
 
 METHODS: dict[str, Any] = {**STAGES, "replay": Replay}

@@ -41,11 +41,11 @@ def continue_pretraining(
     Raises:
         InputError, RunError: see :func:`acclimate.tune.trainer.fine_tune`.
     """
-    from acclimate.models.reference import resolve
+    from acclimate.models.causal import resolve_causal
     from acclimate.tune.examples import gather
     from acclimate.tune.trainer import fine_tune
 
-    causal = resolve(model).writes
+    causal = resolve_causal(model).writes
     examples = gather(None, target=corpus, replay=general)
     chosen = settings if causal else dataclasses.replace(settings, packing=False)
     task = "causal-lm" if causal else "masked-lm"
