@@ -216,14 +216,40 @@ class CausalModel:
         windows = [(row, window) for row, tokens in enumerate(self._read(examples)) for window in self._windows(tokens)]
         nats = np.zeros(len(examples))
         counts = np.zeros(len(examples), dtype=np.int64)
-        parts = np.zeros(len(windows))
-        batches = self.batches([window for _, window in windows])
-        for batch in track(batches, "Reading", total=None):
-            parts[batch.rows] = self._nats(batch)
+        parts = self.nats([window for _, window in windows])
         for (row, window), part in zip(windows, parts, strict=True):
             nats[row] += part
             counts[row] += int(window.scored.sum())
         return nats, counts
+
+    def nats(self, examples: Sequence[Tokens]) -> NDArray[np.float64]:
+        """What the scored tokens of each of ``n`` stretches of at most ``context`` tokens cost, ``(n,)``."""
+        parts = np.zeros(len(examples))
+        for batch in track(self.batches(examples), "Reading", total=None):
+            parts[batch.rows] = self._nats(batch)
+        return parts
+
+    def behind(self, prompt: Content, answer: str) -> Tokens:
+        """An answer behind a text or a conversation, the tokens of the answer alone scored; spaces between them are the answer's.
+
+        In a conversation the mark that ends the answer is not scored: what follows is the same for every answer.
+        """
+        from acclimate.models.loading import quiet
+
+        if isinstance(prompt, str):
+            start = len(prompt.rstrip())
+            text = prompt + answer
+        else:
+            text = self._templated(prompt, ask=True)
+            start = len(text)
+            text += answer
+        with quiet():
+            encoded = self.tokenizer(text, add_special_tokens=isinstance(prompt, str), return_offsets_mapping=True)
+        ids = np.asarray(encoded["input_ids"], dtype=np.int64)
+        offsets = np.asarray(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+        scored = (offsets[:, 1] > start) & (offsets[:, 1] > offsets[:, 0])
+        scored[:1] = False
+        return Tokens(ids, scored, _bytes(text, offsets))
 
     def scored_bytes(self, examples: Examples) -> NDArray[np.int64]:
         """UTF-8 bytes that the scored tokens of each example stand for, ``(n,)``: the denominator of bits per byte."""

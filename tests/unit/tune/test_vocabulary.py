@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from acclimate.data.domain import Domain, from_columns
 from acclimate.errors import InputError
-from acclimate.models.causal import CausalModel
+from acclimate.models.causal import CausalModel, resolve_causal
 from acclimate.models.encoder import Encoder
-from acclimate.models.causal import resolve_causal
 from acclimate.tune.learn.vocabulary import Vocabulary, extend_vocabulary, further_merges, merged
 from tests.causal import make_causal
 from tests.small_models import make_masked

@@ -70,8 +70,8 @@ def extend_vocabulary(
     """
     from transformers import AutoTokenizer
 
-    from acclimate.models.loading import load_pretrained, quiet
     from acclimate.models.causal import resolve_causal
+    from acclimate.models.loading import load_pretrained, quiet
 
     reference = resolve_causal(model)
     key = content_hash(reference.fingerprint, corpus.texts, count, least)
