@@ -267,6 +267,7 @@ def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
 def _arm(spec: ArmSpec) -> Arm:
     """A recipe's arm as plain values."""
     objectives = [MethodSpec(method=o) if isinstance(o, str) else o for o in spec.tune.objectives]
+    stages = [MethodSpec(method=stage) if isinstance(stage, str) else stage for stage in spec.tune.pretrain]
     features = MethodSpec(method=spec.tune.features) if isinstance(spec.tune.features, str) else spec.tune.features
     return Arm(
         source="selected" if spec.select else (spec.source or "none"),
@@ -276,6 +277,7 @@ def _arm(spec: ArmSpec) -> Arm:
         pick=Pick.parse(spec.select.pick) if spec.select else Pick(),
         augment=tuple(_method(method) for method in spec.augment),
         objectives=tuple(_method(method) for method in objectives),
+        pretrain=tuple(_method(method) for method in stages),
         features=_method(features) if features else None,
         target_weight=spec.tune.target_weight,
     )

@@ -68,6 +68,7 @@ class Arm:
             ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
         objectives: further terms of the loss, by name with their settings.
+        pretrain: what happens to the base model before fine-tuning, in order (``acclimate.tune.learn``); the probe does not see it.
         features: adapts the frozen vectors on which the probe is fitted (``acclimate.tune.shallow``); None leaves them.
         target_weight: how much a target example weighs against a source example.
         control: the control's name, empty for an arm of the user's.
@@ -80,6 +81,7 @@ class Arm:
     pick: Pick = dataclasses.field(default_factory=Pick)
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
+    pretrain: tuple[Method, ...] = ()
     features: Method | None = None
     target_weight: float = 1.0
     control: str = ""
@@ -101,7 +103,7 @@ class Arm:
             parts.append(f"{self.select} {self.budget}" + ("" if self.pick == Pick() else f" [{self.pick}]"))
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
-        parts += [str(method) for method in (*self.augment, *self.objectives)]
+        parts += [str(method) for method in (*self.augment, *self.pretrain, *self.objectives)]
         parts += [f"{self.features} on features"] if self.features else []
         return " + ".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,6 +16,7 @@ import numpy as np
 from acclimate.augment import ONLINE
 from acclimate.augment.mix import ON_FEATURES
 from acclimate.augment.mix.mixup import mix_rows
+from acclimate.data.domain import concatenate
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
@@ -30,6 +32,7 @@ from acclimate.strategy.plan import Plan
 from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
+from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, build_stages, carried_out
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.shallow import METHODS as SHALLOW
@@ -176,13 +179,27 @@ class Bench:
     def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
         terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*online, *arm.objectives)])
-        return fine_tune(
-            self.plan.model,
-            self._examples(arm, material),
-            self.plan.target.classes,
-            settings=self.plan.tune,
-            objectives=terms,
-            seed=seed,
-            folder=folder,
-            save=save,
-        )
+        stages = build_stages([{"method": method.name, **dict(method.settings)} for method in arm.pretrain])
+        before = None if folder is None else folder / STAGES_FOLDER
+        with carried_out(self.plan.model, stages, _corpora(material), seed=seed, folder=before) as start:
+            adapted = fine_tune(
+                start.model,
+                self._examples(arm, material),
+                self.plan.target.classes,
+                settings=self.plan.tune,
+                objectives=terms,
+                seed=seed,
+                folder=folder,
+                save=save,
+                called=start.called,
+            )
+        if before is not None:
+            shutil.rmtree(before, ignore_errors=True)
+        return adapted
+
+
+def _corpora(material: Material) -> Corpora:
+    """Texts without labels: the target's own, and as its domain's what was kept of the source."""
+    mine = [] if material.target is None else [material.target.without_labels()]
+    source = None if material.source is None else material.source.without_labels()
+    return Corpora(concatenate("target", [*mine, material.unlabelled]), source)

@@ -12,15 +12,12 @@ from acclimate.data.hygiene import clean
 from acclimate.data.target import Target
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
-from acclimate.tune.bases import task_of
+from acclimate.tune.bases import LANGUAGE, task_of
 from acclimate.tune.examples import of_target
-from acclimate.tune.learn.stages import Corpora, StageSpec, build_stages, carried_out
+from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, StageSpec, build_stages, carried_out
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
 from acclimate.tune.trainer import fine_tune
-
-#: Where the models of stages before fine-tuning lie while it lasts.
-STAGES_FOLDER = ".pretraining"
 
 
 def tune(
@@ -75,7 +72,7 @@ def tune(
     known, _ = clean(replay, target)
     more, _ = clean(corpus, target)
     aim = task or task_of(model, target.labelled.modality)
-    classifies = aim != "causal-lm"
+    classifies = aim not in LANGUAGE
     examples = of_target(cleaned, source=kept, augmented=grown, replay=known, labelled=classifies)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()

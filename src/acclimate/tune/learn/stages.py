@@ -13,6 +13,9 @@ from typing import Any, ClassVar, Protocol
 from acclimate.data.domain import Domain
 from acclimate.errors import InputError, unknown_name
 
+#: Where, inside the folder of a training, the models of stages before it lie while it lasts.
+STAGES_FOLDER = ".pretraining"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpora:
