@@ -115,6 +115,12 @@ class CausalModel:
         """Goes to another process without the loaded model, which that process loads if it needs it."""
         return {**self.__dict__, "_model": None, "_tokenizer": None}
 
+    def holding(self, model: Any) -> CausalModel:
+        """The same tokenizer and lengths around another model that is in memory, such as one that was just trained."""
+        other = CausalModel(self.name, self.device, self.max_length, self.windows, self.dtype)
+        other._reference, other._tokenizer, other._model = self.reference, self.tokenizer, model.eval()
+        return other
+
     @property
     def reference(self) -> ModelReference:
         """Which model it is; a GGUF file is unpacked here, once.
