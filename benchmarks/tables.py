@@ -89,8 +89,9 @@ def _forgetting(result: Mapping[str, Any]) -> str:
         "## A language model goes to a subject, and what it forgets (`make bench-forgetting`)\n\n"
         f"SmolLM2, target {result['collection']} of MedQuAD, pool the other collections, GSM8K and PubMedQA; {result['tokens']:,} "
         f"tokens for every arm, {result['seeds']} seeds; picked by {result['method']}. Held-out bits per byte. Random less "
-        f"selected on the target: {gain}. Forgotten by selected on general texts: {lost}; replay in {result['share']:.0%} of the rows "
-        f"keeps {shares} of that (asked: 80%), at {price} on the target.\n\n" + table(("arm", "target", "general", "CPU s"), rows)
+        f"selected on the target: {gain}. Forgotten by selected on general texts: {lost}; replay in {result['share']:.0%} of the "
+        f"rows keeps {shares} of that (asked: 80%), at {price} on the target.\n\n"
+        + table(("arm", "target", "general", "CPU s"), rows)
     )
 
 
