@@ -113,7 +113,7 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     quick = "--quick" in sys.argv
-    length, rounds = (128, 2) if quick else (512, 24)
+    length, rounds = (128, 2) if quick else (512, 12)
     whole = medical.texts("medquad")
     texts = whole.take(np.random.default_rng(0).permutation(len(whole))[: 150 if quick else 4000])
     with tempfile.TemporaryDirectory() as folder:

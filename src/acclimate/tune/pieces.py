@@ -60,7 +60,7 @@ def cut(tokens: Tokens, limit: int) -> list[Tokens]:
 
 
 def best_fit(lengths: Sequence[int], limit: int) -> list[list[int]]:
-    """Positions of items put together so that no sum exceeds ``limit``: best fit, longest first (Ding 2024, section 3.2).
+    """Positions of items put together so that no sum exceeds ``limit``: best fit, longest first (Ding 2024).
 
     Each item joins the fullest row that still has room, or begins one; never more than 11/9 of the fewest rows, and one more
     (Johnson 1974).

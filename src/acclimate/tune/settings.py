@@ -44,7 +44,7 @@ class TuneSettings:
             or of a conversation the first piece with an answer.
         overlap: tokens of the piece before that each piece of a split document begins with, as context that is not asked for.
         replay: share of every batch that general examples fill, where there are any (Rolnick 2019: half of the batch is safe;
-            Ibrahim 2024, section 6.1: 1% to 5% suffice for a language model under a weak shift, 25% and more under a strong one).
+            Ibrahim 2024: 5% suffice for a language model under a weak shift, 25% for another language).
     """
 
     lr: float = 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
@@ -134,3 +135,14 @@ def test_lm_eval_gives_the_same_choices(model: CausalModel, tmp_path: Path, monk
     figures = run_harness(model, [task])
     own = choose(model, [QUESTIONS[0], QUESTIONS[2]], [OPTIONS[0], OPTIONS[2]])
     assert figures["colours"]["acc"] == own.accuracy([0, 0])
+
+
+def test_another_model_in_memory_is_measured_as_if_it_were_saved(model: CausalModel, tmp_path: Path) -> None:
+    other = copy.deepcopy(model.model)
+    with torch.no_grad():
+        other.get_input_embeddings().weight.mul_(1.1)
+    other.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    held, saved = costs(model.holding(other), ["a text"]), costs(CausalModel(str(tmp_path), device="cpu"), ["a text"])
+    assert held.nats == pytest.approx(saved.nats)
+    assert held.nats[0] != costs(model, ["a text"]).nats[0]

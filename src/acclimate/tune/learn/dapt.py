@@ -16,14 +16,14 @@ class Dapt:
 
     (Gururangan 2020, section 3.) The corpus is the one that is given, else what was selected of the source. A masked model is
     asked for 15% of the tokens, chosen anew at every visit, a causal one for the next token. Fine-tuning, or :class:`Tapt` and then
-    fine-tuning (section 5), starts from the result. Set by ``pretrain: [dapt]``, or ``pretrain: [dapt, tapt]``.
+    fine-tuning, starts from the result. Set by ``pretrain: [dapt]``, or ``pretrain: [dapt, tapt]``.
 
     Use when: the domain's language is far from the model's, and there is much of it. Avoid when: the corpus is of another domain:
-    the paper measures that this hurts (section 3.2).
+    the paper measures that this can hurt (section 3.3).
 
     Args:
-        steps: optimiser steps. The paper takes 12,500 of 2,048 texts.
-        lr: 1e-4; the paper's 5e-4 (appendix B) goes with its batches of 2,048.
+        steps: optimiser steps. The paper takes 12,500 of some 2,000 texts; 500 of 16 are what a machine without a GPU can do.
+        lr: 1e-4 (appendix B).
         batch_size: texts a step, or full rows of packed ones.
         warmup: share of the steps over which the rate climbs: 0.06 (appendix B).
         max_length: tokens read at once.

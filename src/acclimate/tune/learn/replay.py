@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class Replay:
-    """General examples fill a set share of every batch, so that the model does not forget what it knew (Rolnick 2019, section 3).
+    """General examples fill a set share of every batch, so that the model does not forget what it knew (Rolnick 2019).
 
     They are a stream of their own with epochs of its own: whatever there is of the domain, the share of the rows, and of packed
     rows the share of the tokens, is the one that was set. Set by ``tune: {replay: 0.1}`` where general examples are given
@@ -14,7 +14,7 @@ class Replay:
 
     Use when: the model shall still serve what it served before, and something like its training data is at hand. Avoid when: only
     the domain counts: it learns from fewer of the domain's tokens in the same time.
-    The share's default is 0.1; Ibrahim 2024 (section 6.1) finds 5% enough for a weak shift, and 25% for another language.
+    The share's default is 0.1; Ibrahim 2024 finds 5% enough for a weak shift, and 25% for another language.
     """
 
     paper: ClassVar[str] = "Rolnick 2019; Ibrahim 2024"

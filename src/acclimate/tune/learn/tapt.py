@@ -21,7 +21,7 @@ class Tapt:
     learns them by heart.
 
     Args:
-        steps: optimiser steps. The paper takes 100 epochs.
+        steps: optimiser steps. The paper takes 100 epochs; 200 of 16 texts are what a machine without a GPU can do.
         lr: 1e-4 (appendix B).
         batch_size: texts a step.
         warmup: share of the steps over which the rate climbs: 0.06 (appendix B).

@@ -21,20 +21,19 @@ OLDER = ("vocab.txt", "vocab.json", "merges.txt")
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Before anything else is learned, the tokens that save most on the domain's corpus join the vocabulary (Hong 2021, AVocaDo,
-    section 3.1).
+    """Before anything else is learned, the tokens that save most on the domain's corpus join the vocabulary (Hong 2021, AVocaDo).
 
     For WordPiece whole words are taken, by the tokens that each saves: its count times its pieces less one. For BPE the training of
     the tokenizer goes on from its own segmentation (Sennrich 2016, algorithm 1): merge by merge, the pair that occurs most. An
-    embedding starts as the mean of those of the pieces that the old tokenizer would have made (Gee 2022, section 3), the row of an
+    embedding starts as the mean of those of the pieces that the old tokenizer would have made (Gee 2022), the row of an
     untied output layer too. Set by ``pretrain: [vocabulary, dapt]``.
 
     Use when: ``dapt`` follows, on a corpus whose terms the tokenizer shreds (medicine, law, code): fewer tokens, cheaper steps.
     Avoid when: the corpus is small: rare new tokens stay the mean of their pieces, and the pieces knew more.
 
     Args:
-        count: of new tokens, at most. 1,000, of the order that AVocaDo ends with (300 to 9,600, table 6).
-        least: how often a token must occur in the corpus. 5.
+        count: of new tokens, at most. 1,000 is a choice, not a measurement.
+        least: how often a token must occur in the corpus. 5, a choice too.
     """
 
     name: ClassVar[str] = "vocabulary"
