@@ -84,7 +84,8 @@ def _forgetting(result: Mapping[str, Any]) -> str:
         for r in result["rows"]
     ]
     gain, lost, price = ("{mean:.4f} [{low:.4f}, {high:.4f}]".format(**result[name]) for name in ("gain", "forgotten", "price"))
-    shares = ", ".join(f"{share:.0%}" for share in result["kept"])
+    # Where nothing was forgotten there is no share of it.
+    shares = ", ".join("–" if share is None or share != share else f"{share:.0%}" for share in result["kept"])
     return (
         "## A language model goes to a subject, and what it forgets (`make bench-forgetting`)\n\n"
         f"SmolLM2, target {result['collection']} of MedQuAD, pool the other collections, GSM8K and PubMedQA; {result['tokens']:,} "
