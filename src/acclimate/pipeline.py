@@ -267,6 +267,7 @@ def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
 def _arm(spec: ArmSpec) -> Arm:
     """A recipe's arm as plain values."""
     objectives = [MethodSpec(method=o) if isinstance(o, str) else o for o in spec.tune.objectives]
+    stages = [MethodSpec(method=stage) if isinstance(stage, str) else stage for stage in spec.tune.pretrain]
     features = MethodSpec(method=spec.tune.features) if isinstance(spec.tune.features, str) else spec.tune.features
     learn = MethodSpec(method=spec.tune.learn) if isinstance(spec.tune.learn, str) else spec.tune.learn
     return Arm(
@@ -277,6 +278,7 @@ def _arm(spec: ArmSpec) -> Arm:
         pick=Pick.parse(spec.select.pick) if spec.select else Pick(),
         augment=tuple(_method(method) for method in spec.augment),
         objectives=tuple(_method(method) for method in objectives),
+        pretrain=tuple(_method(method) for method in stages),
         learn=_method(learn) if learn else None,
         features=_method(features) if features else None,
         target_weight=spec.tune.target_weight,

@@ -109,6 +109,7 @@ class ArmTuneSpec(Spec):
     """What one arm changes about training."""
 
     objectives: tuple[str | MethodSpec, ...] = ()
+    pretrain: tuple[str | MethodSpec, ...] = Field(default=(), description="before fine-tuning: dapt, tapt, vocabulary")
     learn: str | MethodSpec | None = Field(default=None, description="trains in several rounds: self-training")
     features: str | MethodSpec | None = Field(default=None, description="adapts the frozen vectors that the probe is fitted on")
     target_weight: float = Field(default=1.0, gt=0, description="weight of a target example against a source example")
@@ -363,7 +364,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
-    from acclimate.tune.learn import COURSES
+    from acclimate.tune.learn import COURSES, STAGES
     from acclimate.tune.shallow import METHODS as SHALLOW
 
     for number, arm in enumerate(recipe.arms):
@@ -381,6 +382,8 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
         for position, objective in enumerate(arm.tune.objectives):
             spec = _as_spec(objective)
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
+        for position, stage in enumerate(arm.tune.pretrain):
+            yield from _problems_of(_as_spec(stage), STAGES, "stage", (*at, "tune", "pretrain", position))
 
 
 def _as_spec(method: str | MethodSpec) -> MethodSpec:

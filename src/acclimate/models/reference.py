@@ -53,6 +53,11 @@ class ModelReference:
         return any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in self._config.get("architectures") or ())
 
     @property
+    def unmasks(self) -> bool:
+        """Whether the model was made, or published, to predict hidden tokens."""
+        return any(str(name).endswith("ForMaskedLM") for name in self._config.get("architectures") or ())
+
+    @property
     def _config(self) -> dict[str, Any]:
         file = Path(self.location) / "config.json"
         found = read_json(file) if self.location and file.is_file() else {}

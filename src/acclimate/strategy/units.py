@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,6 +16,7 @@ import numpy as np
 from acclimate.augment import ONLINE
 from acclimate.augment.mix import ON_FEATURES
 from acclimate.augment.mix.mixup import mix_rows
+from acclimate.data.domain import concatenate
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
@@ -23,7 +25,7 @@ from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores,
 from acclimate.features.embeddings import Embedder
 from acclimate.models.objective import SeparatesTasks
 from acclimate.models.tokens import token_counter
-from acclimate.strategy.arms import Arm, as_given
+from acclimate.strategy.arms import Arm, Method, as_given
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
 from acclimate.strategy.outcome import Fidelity
@@ -32,6 +34,7 @@ from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
 from acclimate.tune.learn.base import Training
+from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, build_stages, carried_out
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.run import build_course
@@ -178,18 +181,34 @@ class Bench:
 
     def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
-        terms = build_terms([{"method": method.name, **as_given(method.settings)} for method in (*online, *arm.objectives)])
+        terms = build_terms([_spec(method) for method in (*online, *arm.objectives)])
         several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
-        training = Training(
-            self.plan.model,
-            self._examples(arm, material, several_tasks=several),
-            self.plan.target.classes,
-            settings=self.plan.tune,
-            objectives=terms,
-            seed=seed,
-            folder=folder,
-            save=save,
-        )
-        if arm.learn is None:
-            return training.run()
-        return build_course({"method": arm.learn.name, **as_given(arm.learn.settings)}).train(training)
+        stages = build_stages([_spec(method) for method in arm.pretrain])
+        before = None if folder is None else folder / STAGES_FOLDER
+        with carried_out(self.plan.model, stages, _corpora(material), seed=seed, folder=before) as start:
+            training = Training(
+                start.model,
+                self._examples(arm, material, several_tasks=several),
+                self.plan.target.classes,
+                settings=self.plan.tune,
+                objectives=terms,
+                seed=seed,
+                folder=folder,
+                save=save,
+                called=start.called,
+            )
+            adapted = training.run() if arm.learn is None else build_course(_spec(arm.learn)).train(training)
+        if before is not None:
+            shutil.rmtree(before, ignore_errors=True)
+        return adapted
+
+
+def _spec(method: Method) -> dict[str, Any]:
+    return {"method": method.name, **as_given(method.settings)}
+
+
+def _corpora(material: Material) -> Corpora:
+    """Texts without labels: the target's own, and as its domain's what was kept of the source."""
+    mine = [] if material.target is None else [material.target.without_labels()]
+    source = None if material.source is None else material.source.without_labels()
+    return Corpora(concatenate("target", [*mine, material.unlabelled]), source)

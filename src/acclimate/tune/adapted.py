@@ -24,7 +24,7 @@ from acclimate.models.reference import ModelReference
 from acclimate.models.vision import VisionEncoder
 from acclimate.tune.bases import TASKS, Trainable, load_trained
 from acclimate.tune.linear import linear_logits, softmax
-from acclimate.tune.readers import ImageReader, LanguageReader, Reader, TextReader
+from acclimate.tune.readers import ImageReader, Reader, Splitting, TextReader
 
 #: What acclimate needs beside Hugging Face's own files; written last, so a folder that has it is whole.
 ABOUT = "acclimate.json"
@@ -101,7 +101,7 @@ class Adapted:
                 with atomic_path(place / file.name) as temporary:
                     shutil.copyfile(file, temporary)
         write_text(place / "README.md", self._card())
-        limit = {"max_length": self.reader.max_length} if isinstance(self.reader, (TextReader, LanguageReader)) else {}
+        limit = {"max_length": self.reader.max_length} if isinstance(self.reader, (TextReader, Splitting)) else {}
         write_json(place / ABOUT, {**self.about, **limit})
 
     @classmethod
@@ -124,7 +124,7 @@ class Adapted:
 
     def _card(self) -> str:
         lines = [f"- {name}: {value}" for name, value in self.about.items()]
-        kind = "text-generation" if self.task == "causal-lm" else self.task
+        kind = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}.get(self.task, self.task)
         front = ["---", "library_name: acclimate", f"pipeline_tag: {kind}", "---", ""]
         said = [f"# A model for {self.task}, fine-tuned with acclimate", ""]
         said += [f"Classes: {', '.join(self.classes)}.", ""] if self.classes else []
@@ -138,6 +138,7 @@ class Adapted:
                 'Adapted.load("this folder").predict_proba([open("a.png", "rb").read()])',
             ],
             "causal-lm": ["from transformers import AutoModelForCausalLM", 'AutoModelForCausalLM.from_pretrained("this folder")'],
+            "masked-lm": ["from transformers import AutoModelForMaskedLM", 'AutoModelForMaskedLM.from_pretrained("this folder")'],
         }
         return "\n".join([*front, *said, *lines, "", "```python", *use[self.task], "```", ""])
 

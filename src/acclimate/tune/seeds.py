@@ -10,9 +10,17 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["order", "unlabelled-order", "dropout", "objectives", "companions", "views"]
+Purpose = Literal["order", "unlabelled-order", "dropout", "objectives", "companions", "views", "masking"]
 
-_STREAM: dict[Purpose, int] = {"order": 0, "unlabelled-order": 1, "dropout": 2, "objectives": 3, "companions": 4, "views": 5}
+_STREAM: dict[Purpose, int] = {
+    "order": 0,
+    "unlabelled-order": 1,
+    "dropout": 2,
+    "objectives": 3,
+    "companions": 4,
+    "views": 5,
+    "masking": 6,
+}
 
 
 def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from acclimate.augment.mix import METHODS as MIXERS
 from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError, RunError, unknown_name
@@ -28,10 +29,12 @@ from acclimate.models.loading import quiet
 from acclimate.models.objective import IGNORED, Batch, Batches, Concludes, Model, SeesViews
 from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
-from acclimate.tune.bases import TASKS, load_base
+from acclimate.tune.bases import LANGUAGE, TASKS, load_base
 from acclimate.tune.examples import Content, Examples
 from acclimate.tune.feed import Collator, Draws, as_batch, labelled_batches
 from acclimate.tune.peft import restrict
+from acclimate.tune.pieces import in_packs, in_pieces
+from acclimate.tune.readers import Splitting
 from acclimate.tune.schedule import layer_groups, rate_factors, slanted_triangular, split_by_rate, thaw
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
@@ -51,6 +54,7 @@ def fine_tune(
     folder: Path | None = None,
     save: bool = False,
     task: str = "text-classification",
+    called: str | None = None,
 ) -> Adapted:
     """Train every weight of a model, and of a classifier's fresh head, for ``settings.steps`` optimiser steps.
 
@@ -64,6 +68,7 @@ def fine_tune(
         folder: where checkpoints lie while training lasts; they are removed at its end.
         save: write the finished model into ``folder`` too; where it already lies there, made of the same, it is read back.
         task: one of :data:`acclimate.tune.bases.TASKS`.
+        called: what records call the model, where its name is only the place in which it lies.
 
     Raises:
         InputError: no examples, one class only, a label outside ``classes``, an objective that does not serve the task or lacks
@@ -71,11 +76,11 @@ def fine_tune(
         RunError: the loss stopped being a number.
     """
     chosen = settings or TuneSettings()
-    _check(examples, classes, objectives, task)
+    _check(examples, classes, chosen, objectives, task)
     base = load_base(model_name, task, classes, seed, chosen)
     about: dict[str, Any] = {
         "task": task,
-        "base": model_name,
+        "base": called or model_name,
         "base_fingerprint": base.fingerprint,
         "settings": dataclasses.asdict(chosen),
         "objectives": [
@@ -86,6 +91,10 @@ def fine_tune(
     about["training"] = _key(about, examples, classes)
     if save and folder is not None and is_finished(folder, about["training"]):
         return Adapted.load(folder)
+    if isinstance(base.reader, Splitting):
+        examples, about["read"] = in_pieces(examples, base.reader.pieces)
+        examples = in_packs(examples, base.reader.max_length) if chosen.packing else examples
+    about |= {"notes": list(base.notes)} if base.notes else {}
     with contextlib.ExitStack() as stack:
         place = checkpoints.place(folder) if folder else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         last = checkpoints.claim(place, about["training"])
@@ -355,12 +364,19 @@ def _arguments(settings: TuneSettings, place: Path, seed: int, *, keep: bool) ->
     return arguments
 
 
-def _check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term], task: str) -> None:
+def _check(examples: Examples, classes: Sequence[str], settings: TuneSettings, objectives: Sequence[Term], task: str) -> None:
     """Raise InputError where training could not start."""
     if task not in TASKS:
         raise unknown_name("task", task, TASKS)
+    mixing = [term.name for term in objectives if term.name in MIXERS]
+    if settings.packing and (task != "causal-lm" or mixing):
+        raise InputError(
+            f"Packing was asked for {mixing[0] if mixing else task}",
+            expected="a causal language model, and no objective that mixes the rows of a batch",
+            fix="set packing: false",
+        )
     present = np.unique(examples.labels[examples.labels != IGNORED])
-    if task != "causal-lm" and (len(present) < 2 or present[0] < 0 or present[-1] >= len(classes)):
+    if task not in LANGUAGE and (len(present) < 2 or present[0] < 0 or present[-1] >= len(classes)):
         raise InputError(
             f"The {len(examples)} examples have the class numbers {present.tolist()}",
             expected=f"at least two of the numbers 0 to {len(classes) - 1}, for the classes {', '.join(classes)}",
@@ -389,6 +405,7 @@ def _key(about: Mapping[str, Any], examples: Examples, classes: Sequence[str]) -
     further: list[Any] = [] if examples.soft is None else [examples.soft.tolist()]
     if examples.tasks is not None:
         further += [examples.tasks.numbers.tolist(), examples.tasks.labels.tolist(), list(examples.tasks.heads)]
+    further += [] if examples.replayed is None else [examples.replayed.tolist()]
     return content_hash(about, *contents, *arrays, list(classes), *further)
 
 

@@ -27,6 +27,7 @@ class Training:
     folder: Path | None = None
     save: bool = False
     task: str = "text-classification"
+    called: str | None = None
 
     def run(self, **changes: Any) -> Adapted:
         """Train, with some arguments changed."""
@@ -43,6 +44,7 @@ class Training:
             chosen.folder,
             chosen.save,
             chosen.task,
+            chosen.called,
         )
 
 
