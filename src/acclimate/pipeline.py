@@ -137,6 +137,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
         confirm_seeds=recipe.confirm.seeds,
         confirm_all=recipe.confirm.all_arms,
         tune=recipe.tune,
+        hardware=recipe.hardware,
         workers=recipe.workers or cores(),
     )
     plan.check()

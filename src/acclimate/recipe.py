@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from acclimate.engine.yaml_loader import Loader
 from acclimate.errors import InputError, nearest
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
 
 Location = tuple[str | int, ...]
@@ -154,6 +155,7 @@ class Recipe(Spec):
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
+    hardware: Hardware = Hardware()
     report: ReportSpec = ReportSpec()
     workers: int | None = Field(default=None, ge=1, description="processes; one per core where not given")
 
@@ -311,9 +313,10 @@ def _causes(error: ValidationError) -> list[Any]:
 
 
 def _tune_line(lines: Mapping[Location, int], error: InputError) -> int:
-    """The line of the training setting that an error names."""
-    named = [line for at, line in lines.items() if at[0] == "tune" and str(at[-1]) in error.found.split()]
-    return named[-1] if named else lines.get(("tune",), 1)
+    """The line of the training or hardware setting that an error names."""
+    sections = ("tune", "hardware")
+    named = [line for at, line in lines.items() if at[0] in sections and str(at[-1]) in error.found.split()]
+    return named[-1] if named else next((lines[section,] for section in sections if (section,) in lines), 1)
 
 
 def _message(error: Any) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from acclimate.cli.options import (
     DomainColumn,
     DryRun,
+    HardwareSettings,
     Id,
     Json,
     Label,
@@ -38,6 +39,9 @@ from acclimate.cli.options import (
 )
 from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import unknown_name
+
+if TYPE_CHECKING:
+    from acclimate.tune.rehearsal import Rehearsal
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -301,6 +305,7 @@ def tune(
         list[str] | None, typer.Option("--set", help="A training setting, NAME=VALUE: lr, steps, batch_size, ...")
     ] = None,
     objectives: Annotated[str, typer.Option(help="Further terms of the loss, separated by commas, such as mixup.")] = "",
+    hardware: HardwareSettings = None,
     text: Text = None,
     label: Label = None,
     source_text: SourceText = None,
@@ -315,12 +320,14 @@ def tune(
     """Fine-tune a model on target, source and generated examples."""
     from acclimate.engine.progress import show
     from acclimate.models.reference import resolve
+    from acclimate.tune.hardware import Hardware
     from acclimate.tune.run import tune as train
     from acclimate.tune.settings import TuneSettings
     from acclimate.tune.terms import build_terms
 
     check_folder(out)
     training = TuneSettings.of(parse_settings(settings))
+    means = Hardware.of(parse_settings(hardware))
     terms = build_terms(names_in(objectives))
     resolve(model)
     wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
@@ -328,17 +335,39 @@ def tune(
     pool, wanted = cleaned_of(pool, wanted, "source")
     grown, wanted = cleaned_of(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
     counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
+    how: dict[str, Any] = {"seed": seed, "hardware": means}
     if dry_run:
+        from acclimate.tune.rehearsal import rehearse_tune
+
+        with show():
+            told = rehearse_tune(model, wanted, source=pool, augmented=grown, objectives=terms, settings=training, **how)
         plan = f"fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'"
-        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out))
+        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out), takes=dataclasses.asdict(told))
+        if not json:
+            _tell_rehearsal(told)
         return
     with show():
-        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, settings=training, seed=seed)
-    adapted.save(out)
+        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, settings=training, folder=out, **how)
+    parts = adapted.about["hardware"]["parts"]
+    if means.accumulate == "auto" and parts > 1:
+        note(f"memory did not hold {training.batch_size} examples at once: each batch was taken in {parts} parts")
     if json:
         print_json({"out": str(out), "trained_on": counts, "steps": training.steps})
     else:
         say(f"trained on {counts}; saved in {out}")
+
+
+def _tell_rehearsal(told: Rehearsal) -> None:
+    parts = f" in {told.parts} parts" if told.parts > 1 else ""
+    share = 100 * told.trainable / told.parameters
+    rows = [
+        ("parameters", f"{told.parameters:,}, of which {told.trainable:,} ({share:.3g}%) are trained"),
+        ("memory", f"{told.memory_mib:,.0f} MiB at most ({told.device}, {told.precision})"),
+        ("time", f"{told.seconds:,.0f} s: {told.steps:,} steps of {told.step_seconds:.3g} s{parts}"),
+        ("start, end", f"{told.start_seconds:.1f} s, {told.end_seconds:.1f} s"),
+        ("checkpoints", f"{told.checkpoints} of {told.checkpoint_seconds:.2g} s"),
+    ]
+    print_table("What this training would take on this machine", ("", "about"), rows)
 
 
 def evaluate(

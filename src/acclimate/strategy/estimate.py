@@ -96,7 +96,9 @@ def _seconds_per_training(plan: Plan) -> float:
     times = []
     for steps in (1, 1 + _STEPS):
         started = time.perf_counter()
-        fine_tune(plan.model, examples, plan.target.classes, settings=dataclasses.replace(plan.tune, steps=steps))
+        fine_tune(
+            plan.model, examples, plan.target.classes, settings=dataclasses.replace(plan.tune, steps=steps), hardware=plan.hardware
+        )
         times.append(time.perf_counter() - started)
     per_step = max(times[1] - times[0], 0.0) / _STEPS
     return times[0] + per_step * plan.tune.steps

@@ -10,6 +10,7 @@ from acclimate.data.make import check_labels
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.strategy.arms import Arm, controls
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
 
 
@@ -27,6 +28,7 @@ class Plan:
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
+        hardware: where and how fine-tuning computes.
         workers: processes among which the units of work are shared; results do not depend on it.
     """
 
@@ -42,6 +44,7 @@ class Plan:
     confirm_seeds: int = 3
     confirm_all: bool = False
     tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
+    hardware: Hardware = dataclasses.field(default_factory=Hardware)
     workers: int = 1
 
     @property

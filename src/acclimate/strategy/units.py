@@ -60,7 +60,7 @@ class Bench:
         plan, target = self.plan, self.plan.target
         inputs = (plan.source.fingerprint, target.labelled.fingerprint, target.unlabelled.fingerprint, target.test.fingerprint)
         validation = target.validation.fingerprint if target.validation else f"cv{plan.folds}"
-        training = dataclasses.asdict(plan.tune) if fidelity == "fine-tune" else {}
+        training = {**dataclasses.asdict(plan.tune), **plan.hardware.numbers} if fidelity == "fine-tune" else {}
         return content_hash(
             version("acclimate"), arm.name, str(arm), fidelity, seed, *inputs, validation, plan.labels, self._fingerprint, training
         )
@@ -185,4 +185,5 @@ class Bench:
             seed=seed,
             folder=folder,
             save=save,
+            hardware=self.plan.hardware,
         )

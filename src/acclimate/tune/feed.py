@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -24,7 +25,11 @@ GLANCE = 1_024
 
 
 class Draws(Dataset[tuple[int, int]]):
-    """Every draw of a training: item ``p`` is (row of a labelled example, row of an unlabelled one or −1)."""
+    """Every draw of a training: item ``p`` is (row of a labelled example, row of an unlabelled one or −1).
+
+    Attributes:
+        lengths: characters of the longest example of each step's batch; 1 of pictures.
+    """
 
     def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool) -> None:
         size = (settings.batch_size, settings.steps)
@@ -36,6 +41,17 @@ class Draws(Dataset[tuple[int, int]]):
         if with_unlabelled:
             rng = np.random.default_rng(derive(seed, "unlabelled-order"))
             self._unlabelled = batch_order(len(examples.unlabelled), *size, rng).ravel()
+        self._batch_size = settings.batch_size
+        known = np.ones(len(examples), dtype=np.int64) if pictures else _sizes(examples.contents)
+        self.lengths: list[int] = known[self._labelled].reshape(settings.steps, -1).max(1).tolist()
+
+    def only(self, steps: Sequence[int]) -> Draws:
+        """The batches of some steps, in the order in which these are named."""
+        made = copy.copy(self)
+        rows = (np.asarray(steps)[:, None] * self._batch_size + np.arange(self._batch_size)).ravel()
+        made._labelled, made._unlabelled = self._labelled[rows], self._unlabelled[rows]
+        made.lengths = [self.lengths[step] for step in steps]
+        return made
 
     def __len__(self) -> int:
         return len(self._labelled)

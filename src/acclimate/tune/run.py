@@ -13,6 +13,7 @@ from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import task_of
 from acclimate.tune.examples import of_target
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
 from acclimate.tune.trainer import fine_tune
@@ -29,6 +30,7 @@ def tune(
     folder: Path | str | None = None,
     seed: int = 0,
     task: str | None = None,
+    hardware: Hardware | Mapping[str, Any] | None = None,
 ) -> Adapted:
     """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
 
@@ -46,6 +48,7 @@ def tune(
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
         task: ``text-classification``, ``image-classification`` or ``causal-lm``; where not given, what the examples and the model
             are made for: pictures are classified, conversations and models such as SmolLM2 mean the next token.
+        hardware: see :class:`acclimate.tune.hardware.Hardware`; a mapping sets some of it.
 
     Raises:
         InputError: see :func:`acclimate.tune.trainer.fine_tune`.
@@ -66,4 +69,5 @@ def tune(
     examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
-    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)
+    means = Hardware.of(hardware)
+    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim, hardware=means)
