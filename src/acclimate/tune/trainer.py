@@ -209,7 +209,8 @@ def train(
     while True:
         loop = make(setup)
         try:
-            checkpoint = last()
+            with loop.trainer.args.main_process_first(local=False):  # one process clears the folder, the others look at it
+                checkpoint = last()
             loop.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except (RuntimeError, MemoryError) as error:
             setup = _smaller(error, hardware, setup, settings)
