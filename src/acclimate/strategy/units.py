@@ -99,10 +99,10 @@ class Bench:
         with one_thread():
             return [measure_quality(sifted, view, self.embed, ProbeLearner(self.embed)) for sifted in material.growth]
 
-    def keep(self, arm: Arm, folder: Path) -> None:
-        """Fine-tune an arm with the first seed, as its unit did, and save the model."""
+    def keep(self, arm: Arm, folder: Path, facts: Mapping[str, Any] | None = None) -> None:
+        """Fine-tune an arm with the first seed, as its unit did, and save the model; ``facts`` are for its card."""
         with one_thread():
-            self._train(arm, self.first_material(arm), 0, folder, save=True)
+            self._train(arm, self.first_material(arm), 0, folder, save=True, facts=facts)
 
     def _facts(
         self, arm: Arm, fidelity: Fidelity, seed: int, material: Material, parts: Mapping[str, list[Scores]]
@@ -173,7 +173,16 @@ class Bench:
             folder.rmdir()
         return adapted
 
-    def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
+    def _train(
+        self,
+        arm: Arm,
+        material: Material,
+        seed: int,
+        folder: Path | None,
+        *,
+        save: bool = False,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
         terms = build_terms([{"method": method.name, **dict(method.settings)} for method in (*online, *arm.objectives)])
         return fine_tune(
@@ -186,4 +195,5 @@ class Bench:
             folder=folder,
             save=save,
             hardware=self.plan.hardware,
+            facts=facts,
         )

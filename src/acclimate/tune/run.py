@@ -69,5 +69,13 @@ def tune(
     examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
-    means = Hardware.of(hardware)
-    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim, hardware=means)
+    how: dict[str, Any] = {"task": aim, "hardware": Hardware.of(hardware), "facts": _facts(target, kept, grown)}
+    return fine_tune(model, examples, classes, chosen, terms, seed, place, save=place is not None, **how)
+
+
+def _facts(target: Target, source: Domain | None, augmented: Domain | None) -> dict[str, Any]:
+    """The data, for the model's card."""
+    told = {"target": f"{target.name}, {len(target.labelled)} labelled and {len(target.unlabelled)} unlabelled examples"}
+    for name, part in (("source", source), ("augmented", augmented)):
+        told |= {name: f"{part.name}, {len(part)} examples"} if part is not None and len(part) else {}
+    return {"data": told}

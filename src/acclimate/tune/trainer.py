@@ -29,6 +29,7 @@ from acclimate.models.objective import IGNORED, Batch, Model
 from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted, is_finished
 from acclimate.tune.bases import TASKS, Base, load_base
+from acclimate.tune.card import versions
 from acclimate.tune.examples import Content, Examples
 from acclimate.tune.feed import Collator, Draws, as_batch, labelled_batches
 from acclimate.tune.hardware import Hardware, Setup, free_memory, is_out_of_memory, more_parts, set_up
@@ -54,6 +55,7 @@ def fine_tune(
     save: bool = False,
     task: str = "text-classification",
     hardware: Hardware | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Adapted:
     """Train every weight of a model, and of a classifier's fresh head, for ``settings.steps`` optimiser steps.
 
@@ -68,6 +70,7 @@ def fine_tune(
         save: write the finished model into ``folder`` too; where it already lies there, made of the same, it is read back.
         task: one of :data:`acclimate.tune.bases.TASKS`.
         hardware: where and how it computes; the best that the machine has where not given.
+        facts: what a saved model's card tells of ``data``, ``arm`` and ``evidence``; nothing depends on it.
 
     Raises:
         InputError: no examples, one class only, a label outside ``classes``, an objective that does not serve the task or lacks
@@ -106,6 +109,7 @@ def fine_tune(
 
         loop, setup = train(make, lambda: checkpoints.claim(place, about["training"]), means, setup, chosen)
         about["hardware"]["parts"] = setup.parts
+        about |= {"versions": versions(), "facts": {"data": _counts(examples), **(facts or {})}}
         model = loop.finish(lambda: load_base(model_name, task, classes, seed, chosen))
         adapted = Adapted(model.eval(), loop.reader, about, loop.trainer.history())
         if save and folder is not None and loop.trainer.args.should_save:
@@ -511,6 +515,13 @@ def check(examples: Examples, classes: Sequence[str], objectives: Sequence[Term]
             expected="a target with unlabelled examples",
             fix=f"give unlabelled target data, or leave out {wanting[0]}",
         )
+
+
+def _counts(examples: Examples) -> dict[str, str]:
+    """How many examples of each kind, as a card tells it."""
+    mine = int(examples.from_target.sum())
+    found = {"examples of the target": mine, "examples of the source": len(examples) - mine, "unlabelled": len(examples.unlabelled)}
+    return {name: f"{count:,}" for name, count in found.items() if count}
 
 
 def _key(about: Mapping[str, Any], examples: Examples, classes: Sequence[str]) -> str:
