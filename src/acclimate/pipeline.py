@@ -284,9 +284,19 @@ def _of_classes(source: Domain, classes: Sequence[str]) -> tuple[Domain, list[st
 def read_domain(spec: DataSpec) -> Domain:
     """The examples that a part of a recipe names: files, a hub data set, or packaged data (``asset:icwsm4``)."""
     paths = _paths(spec)
-    columns = {role: getattr(spec, role) for role in ("text", "label", "domain", "id", "weight")}
+    columns = {role: getattr(spec, role) for role in ("text", "image", "label", "domain", "id", "weight")}
     domain = load(paths[0] if len(paths) == 1 else list(paths), **columns, on_bad_row=spec.on_bad_row)
-    return only_domains(domain, spec.domains) if spec.domains else domain
+    domain = only_domains(domain, spec.domains) if spec.domains else domain
+    return at_most(domain, spec.rows) if spec.rows else domain
+
+
+def at_most(domain: Domain, rows: int) -> Domain:
+    """So many rows at most, drawn once and for all, in their order; what was left out is noted."""
+    if len(domain) <= rows:
+        return domain
+    chosen = np.sort(np.random.default_rng(0).permutation(len(domain))[:rows])
+    note = f"{domain.name}: {rows} of {len(domain)} examples were drawn, as the recipe asks"
+    return dataclasses.replace(domain.take(chosen), notes=(*domain.notes, note))
 
 
 def only_domains(domain: Domain, names: Sequence[str]) -> Domain:

@@ -37,11 +37,15 @@ class DataSpec(Spec):
 
     path: str | tuple[str, ...]
     text: str | None = None
+    image: str | None = None
     label: str | None = None
     domain: str | None = None
     id: str | None = None
     weight: str | None = None
     domains: tuple[str, ...] | None = Field(default=None, description="keep only rows of these domains")
+    rows: int | None = Field(
+        default=None, gt=0, description="learn from this many rows at most, drawn once, the same for each seed"
+    )
     on_bad_row: Literal["fail", "skip"] = "fail"
 
 
@@ -145,7 +149,7 @@ class ReportSpec(Spec):
 class Recipe(Spec):
     """The whole file."""
 
-    task: Literal["text-classification"] = "text-classification"
+    task: Literal["text-classification", "image-classification"] = "text-classification"
     name: str | None = None
     model: str = "asset:minilm"
     source: DataSpec

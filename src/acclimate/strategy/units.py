@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from acclimate.augment import ONLINE
 from acclimate.augment.mix import ON_FEATURES
 from acclimate.augment.mix.mixup import mix_rows
+from acclimate.data.domain import Domain
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
+from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
 from acclimate.models.tokens import token_counter
 from acclimate.strategy.arms import Arm
@@ -38,6 +40,11 @@ from acclimate.tune.terms import build_terms
 from acclimate.tune.trainer import fine_tune
 
 
+def every_content(parts: Sequence[Domain]) -> Contents:
+    """The texts, or the pictures, of several domains of one kind."""
+    return cast("Contents", [content for part in parts for content in part.contents])
+
+
 class Bench:
     """Everything units share: the plan, the workshop and the embedding."""
 
@@ -49,11 +56,11 @@ class Bench:
         self._checkpoints = checkpoints
 
     def warm(self) -> None:
-        """Embed every text that all units share, once, before they are shared among processes."""
+        """Embed everything that all units share, once, before they are shared among processes."""
         target = self.plan.target
         parts = [self.plan.source, target.labelled, target.unlabelled, target.test.inputs]
         parts += [target.validation.inputs] if target.validation else []
-        self.embed.warm([text for part in parts for text in part.texts], self.plan.workers)
+        self.embed.warm(every_content(parts), self.plan.workers)
 
     def key(self, arm: Arm, fidelity: Fidelity, seed: int) -> str:
         """The name of a unit, made of everything its result depends on."""
@@ -135,7 +142,7 @@ class Bench:
             source=material.source,
             target=material.target,
             augmented=material.augmented,
-            unlabelled=material.unlabelled.texts,
+            unlabelled=material.unlabelled.contents,
             target_weight=arm.target_weight,
         )
 
@@ -194,6 +201,7 @@ class Bench:
             seed=seed,
             folder=folder,
             save=save,
+            task=self.plan.task,
             hardware=self.plan.hardware,
             facts=facts,
         )
