@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from acclimate.cli.options import (
     DomainColumn,
     DryRun,
+    HardwareSettings,
     Id,
     Json,
     Label,
@@ -41,6 +42,7 @@ from acclimate.errors import unknown_name
 
 if TYPE_CHECKING:
     from acclimate.data.domain import Domain
+    from acclimate.tune.rehearsal import Rehearsal
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -311,6 +313,7 @@ def tune(
     corpus: Annotated[str | None, typer.Option(help="Texts of the domain for these stages; the source where not given.")] = None,
     replay: Annotated[str | None, typer.Option(help="General examples that fill a share of each batch (--set replay=0.1).")] = None,
     task: Annotated[str | None, typer.Option(help="text-classification, image-classification, causal-lm or masked-lm.")] = None,
+    hardware: HardwareSettings = None,
     text: Text = None,
     label: Label = None,
     source_text: SourceText = None,
@@ -327,6 +330,7 @@ def tune(
 
     from acclimate.engine.progress import show
     from acclimate.tune.bases import LANGUAGE, task_of
+    from acclimate.tune.hardware import Hardware
     from acclimate.tune.learn.stages import build_stages
     from acclimate.tune.run import build_course
     from acclimate.tune.run import tune as train
@@ -335,6 +339,7 @@ def tune(
 
     check_folder(out)
     training = TuneSettings.of(parse_settings(settings))
+    means = Hardware.of(parse_settings(hardware))
     terms = build_terms(names_in(objectives))
     stages = build_stages([yaml.safe_load(stage) for stage in pretrain or ()])
     if learn is not None:
@@ -347,30 +352,42 @@ def tune(
     pool, wanted = cleaned_of(pool, wanted, "source")
     grown, wanted = cleaned_of(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
     counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
+    how: dict[str, Any] = {"source": pool, "augmented": grown, "replay": known, "objectives": terms}
+    how |= {"settings": training, "seed": seed, "task": task, "hardware": means}
     if dry_run:
+        from acclimate.tune.rehearsal import rehearse_tune
+
+        with show():
+            told = rehearse_tune(model, wanted, **how)
         plan = f"fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'"
-        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out))
+        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out), takes=dataclasses.asdict(told))
+        if not json:
+            _tell_rehearsal(told)
+            if stages or learn:
+                note("these figures are of one fine-tuning: stages before it (--pretrain) and further rounds (--learn) come on top")
         return
     with show():
-        adapted = train(
-            model,
-            wanted,
-            source=pool,
-            augmented=grown,
-            objectives=terms,
-            pretrain=stages,
-            corpus=more,
-            replay=known,
-            learn=learn,
-            settings=training,
-            seed=seed,
-            task=task,
-        )
-    adapted.save(out)
+        adapted = train(model, wanted, pretrain=stages, corpus=more, learn=learn, folder=out, **how)
+    parts = adapted.about["hardware"]["parts"]
+    if means.accumulate == "auto" and parts > 1:
+        note(f"memory did not hold {training.batch_size} examples at once: each batch was taken in {parts} parts")
     if json:
         print_json({"out": str(out), "trained_on": counts, "steps": training.steps})
     else:
         say(f"trained on {counts}; saved in {out}")
+
+
+def _tell_rehearsal(told: Rehearsal) -> None:
+    parts = f" in {told.parts} parts" if told.parts > 1 else ""
+    share = 100 * told.trainable / told.parameters
+    rows = [
+        ("parameters", f"{told.parameters:,}, of which {told.trainable:,} ({share:.3g}%) are trained"),
+        ("memory", f"{told.memory_mib:,.0f} MiB at most ({told.device}, {told.precision})"),
+        ("time", f"{told.seconds:,.0f} s: {told.steps:,} steps of {told.step_seconds:.3g} s{parts}"),
+        ("start, end", f"{told.start_seconds:.1f} s, {told.end_seconds:.1f} s"),
+        ("checkpoints", f"{told.checkpoints} of {told.checkpoint_seconds:.2g} s"),
+    ]
+    print_table("What this training would take on this machine", ("", "about"), rows)
 
 
 def evaluate(
@@ -419,7 +436,7 @@ def evaluate(
 
 def _language_metrics(model: str, part: Domain, general: Domain | None, before: str, answers: bool) -> dict[str, float]:
     """Figures of a language model, with what it forgot on general texts where there are some."""
-    from acclimate.evaluate.language import evaluate_language, forgotten
+    from acclimate.evaluate.language import bits_difference, evaluate_language
     from acclimate.models.causal import CausalModel
     from acclimate.models.likelihood import costs
 
@@ -427,7 +444,7 @@ def _language_metrics(model: str, part: Domain, general: Domain | None, before: 
     metrics = evaluate_language(adapted, part, answers=answers).metrics
     if general is not None:
         old, new = costs(CausalModel(before, windows=1_000_000), general), costs(adapted, general)
-        lost = forgotten(old, new)
+        lost = bits_difference(new, old)
         metrics |= {"general bits_per_byte before": old.bits_per_byte, "general bits_per_byte after": new.bits_per_byte}
         metrics |= {"forgotten": lost.mean, "forgotten, low": lost.low, "forgotten, high": lost.high}
     return metrics

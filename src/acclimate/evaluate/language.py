@@ -153,18 +153,23 @@ def choose(model: CausalModel, prompts: Sequence[Prompt], options: Sequence[Sequ
     return Choices(found, np.array([len(given) for given in options]))
 
 
-def forgotten(before: Costs, after: Costs, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-    """By how many bits a byte of the same general examples costs more after adaptation than before; negative where it costs less.
+def bits_difference(one: Costs, other: Costs, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Bits per byte of ``one`` minus those of ``other`` on the same examples: of general ones, after adaptation minus before, it is
+    what was forgotten.
 
-    The interval is the percentile interval of the ratio of sums over resampled examples (Efron 1979): long examples weigh more, as
-    in the figure itself.
+    The interval is the percentile interval over resampled pairs of examples (Efron & Tibshirani 1993, chapter 13); each resample
+    takes the ratio of its sums, as the figure itself does, so long examples weigh more.
 
     Raises:
         InputError: the examples are not the same.
+
+    >>> low, high = (Costs(np.log(2) * np.array(bits), *[np.array([4, 4, 4])] * 2) for bits in ([4.0, 5.0, 6.0], [5.0, 6.0, 7.0]))
+    >>> round(bits_difference(low, high).mean, 9)
+    -0.25
     """
-    if not len(before) or not np.array_equal(before.bytes, after.bytes):
-        raise InputError("Costs before and after are of different examples", expected="the same ones, at least one")
-    nats, size = after.nats - before.nats, before.bytes.astype(np.float64)
+    if not len(one) or not np.array_equal(one.bytes, other.bytes):
+        raise InputError("Two costs are of different examples", expected="the same ones in the same order, at least one")
+    nats, size = one.nats - other.nats, one.bytes.astype(np.float64)
     count = len(nats)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
     ratios = (drawn @ nats) / np.maximum(drawn @ size, 1e-12) / np.log(2)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from acclimate.errors import InputError, unknown_name
 from acclimate.models.causal import CausalModel, resolve_causal
@@ -103,6 +104,7 @@ def load_trained(folder: Path, task: str, max_length: int) -> tuple[Trainable, R
 
 def _text(name: str, classes: Sequence[str], seed: int, settings: TuneSettings) -> Base:
     encoder = Encoder.load(name, device="cpu", max_length=settings.max_length)
+    _check_known(encoder.model.config.model_type, name)
     model = TextClassifier.from_encoder(encoder, classes, seed, settings.dropout)
     return Base(model, TextReader(encoder.tokenizer, encoder.max_length), encoder.reference.fingerprint)
 
@@ -120,8 +122,19 @@ def _image(name: str, classes: Sequence[str], seed: int, settings: TuneSettings)
     return Base(model, ImageReader(preparation), fingerprint)
 
 
+def _check_known(kind: str, name: str) -> None:
+    """A model that brings its own code can be asked for vectors and losses; to be trained it is built anew, by its name."""
+    if kind not in CONFIG_MAPPING:
+        raise InputError(
+            f"The model '{name}' is a {kind} model, which transformers does not know without the model's own code",
+            expected="an architecture of transformers for fine-tuning",
+            fix="use it frozen (confirm: {seeds: 0}), or fine-tune another model",
+        )
+
+
 def _causal(name: str, settings: TuneSettings) -> Base:
     source = CausalModel(name, device="cpu", max_length=settings.max_length)
+    _check_known(source.model.config.model_type, name)
     model = LanguageModel.copy_of(source.model)
     if settings.packing:
         check_packs(name, model)
@@ -169,6 +182,7 @@ def _masked(name: str, seed: int, settings: TuneSettings) -> Base:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "companions"))
         model, information = load_pretrained(AutoModelForMaskedLM, reference, output_loading_info=True)
+    _check_known(model.config.model_type, name)
     body = f"{model.base_model_prefix}."
     absent = sorted(key for key in information["missing_keys"] if key.startswith(body) and "pooler" not in key)
     if absent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -49,6 +50,9 @@ class Draws(Dataset[Draw]):
 
     Args:
         ratio: unlabelled examples beside each labelled one.
+
+    Attributes:
+        lengths: of the longest example of each step's batch, in tokens or in characters that stand for them; 1 of pictures.
     """
 
     def __init__(self, examples: Examples, settings: TuneSettings, seed: int, with_unlabelled: bool, ratio: int = 1) -> None:
@@ -65,6 +69,17 @@ class Draws(Dataset[Draw]):
             rng, count = np.random.default_rng(derive(seed, "unlabelled-order")), len(examples.unlabelled)
             rows = batch_order(count, settings.batch_size * ratio, settings.steps, rng).ravel()
             self._unlabelled = (rows + count * (np.arange(len(rows)) // count)).reshape(-1, ratio)
+        self._batch_size = settings.batch_size
+        known = np.ones(len(examples), dtype=np.int64) if pictures else _sizes(examples.contents)
+        self.lengths: list[int] = known[self._labelled].reshape(settings.steps, -1).max(1).tolist()
+
+    def only(self, steps: Sequence[int]) -> Draws:
+        """The batches of some steps, in the order in which these are named."""
+        made = copy.copy(self)
+        rows = (np.asarray(steps)[:, None] * self._batch_size + np.arange(self._batch_size)).ravel()
+        made._labelled, made._unlabelled, made._visits = self._labelled[rows], self._unlabelled[rows], self._visits[rows]
+        made.lengths = [self.lengths[step] for step in steps]
+        return made
 
     def __len__(self) -> int:
         return len(self._labelled)

@@ -16,6 +16,7 @@ from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import LANGUAGE, task_of
 from acclimate.tune.examples import of_target
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.learn import COURSES
 from acclimate.tune.learn.base import Course, Training
 from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, StageSpec, build_stages, carried_out
@@ -38,6 +39,7 @@ def tune(
     folder: Path | str | None = None,
     seed: int = 0,
     task: str | None = None,
+    hardware: Hardware | Mapping[str, Any] | None = None,
 ) -> Adapted:
     """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
 
@@ -60,6 +62,7 @@ def tune(
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
         task: ``text-classification``, ``image-classification`` or ``causal-lm``; where not given, what the examples and the model
             are made for: pictures are classified, conversations and models such as SmolLM2 mean the next token.
+        hardware: see :class:`acclimate.tune.hardware.Hardware`; a mapping sets some of it.
 
     Raises:
         InputError: see :func:`acclimate.tune.trainer.fine_tune`.
@@ -89,7 +92,18 @@ def tune(
     before = None if place is None else place / STAGES_FOLDER
     with carried_out(model, stages, given, seed=seed, folder=before) as start:
         training = Training(
-            start.model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim, called=start.called
+            start.model,
+            examples,
+            classes,
+            chosen,
+            terms,
+            seed,
+            place,
+            save=place is not None,
+            task=aim,
+            called=start.called,
+            hardware=Hardware.of(hardware),
+            facts=_facts(target, source=kept, augmented=grown, corpus=more, replay=known),
         )
         made = training.run() if course is None else course.train(training)
     if before is not None:
@@ -109,3 +123,12 @@ def build_course(spec: str | Mapping[str, Any]) -> Course:
     settings = {"method": spec} if isinstance(spec, str) else dict(spec)
     made: Course = build(COURSES, "way of learning", str(settings.pop("method", "")), settings)
     return made
+
+
+def _facts(target: Target, **parts: Domain | None) -> dict[str, Any]:
+    """The data, for the model's card."""
+    told = {"target": f"{target.name}, {len(target.labelled)} labelled and {len(target.unlabelled)} unlabelled examples"}
+    return {
+        "data": told
+        | {name: f"{part.name}, {len(part)} examples" for name, part in parts.items() if part is not None and len(part)}
+    }

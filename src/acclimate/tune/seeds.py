@@ -23,13 +23,13 @@ _STREAM: dict[Purpose, int] = {
 }
 
 
-def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0) -> int:
-    """An independent 63-bit seed for one purpose at one step on one process.
+def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0, *part: int) -> int:
+    """An independent 63-bit seed for one purpose at one step on one process, and for a later part of that step's batch.
 
     >>> derive(0, "dropout", 1) == derive(0, "dropout", 1), derive(0, "dropout", 1) == derive(0, "dropout", 2)
     (True, False)
     """
-    sequence = np.random.SeedSequence([seed, _STREAM[purpose], step, rank])
+    sequence = np.random.SeedSequence([seed, _STREAM[purpose], step, rank, *part])
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

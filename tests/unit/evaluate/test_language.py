@@ -14,7 +14,16 @@ import torch
 
 from acclimate.data.domain import Domain, from_columns
 from acclimate.errors import InputError
-from acclimate.evaluate.language import choose, evaluate_language, exact_match, forgotten, greedy_answers, kept, plain, run_harness
+from acclimate.evaluate.language import (
+    bits_difference,
+    choose,
+    evaluate_language,
+    exact_match,
+    greedy_answers,
+    kept,
+    plain,
+    run_harness,
+)
 from acclimate.models.causal import CausalModel
 from acclimate.models.likelihood import Costs, bits_per_byte, costs, perplexity
 from tests.causal import make_causal
@@ -102,17 +111,20 @@ def test_forgetting_is_the_rise_in_bits_per_byte_with_its_interval() -> None:
     base = rng.normal(0.7, 0.05, 200) * sizes
     rises = rng.normal(0.1, 0.05, 200) * sizes
     before, after = of(base.tolist(), sizes.tolist()), of((base + rises).tolist(), sizes.tolist())
-    found = forgotten(before, after)
+    found = bits_difference(after, before)
     assert found.mean == pytest.approx(after.bits_per_byte - before.bits_per_byte)
     assert found.low < found.mean < found.high
     error = np.sqrt(np.sum((rises - sizes * rises.sum() / sizes.sum()) ** 2)) / sizes.sum() / np.log(2)  # of a ratio of sums
     assert (found.high - found.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)
-    assert forgotten(after, before).mean == pytest.approx(-found.mean)
+    assert bits_difference(before, after).mean == pytest.approx(-found.mean)
+    noise = of((base + sizes * rng.normal(0, 0.1, 200)).tolist(), sizes.tolist())
+    nothing = bits_difference(noise, before)
+    assert nothing.low < 0 < nothing.high
     half = of((base + rises / 4).tolist(), sizes.tolist())
     assert kept(before, after, half) == pytest.approx(0.75)
     assert math.isnan(kept(before, before, after))
     with pytest.raises(InputError, match="different examples"):
-        forgotten(before, of([1.0], [2]))
+        bits_difference(of([1.0], [2]), before)
 
 
 def test_lm_eval_gives_the_same_choices(model: CausalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

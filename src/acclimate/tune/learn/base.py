@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # recipes and listings read names and settings without loading torch
     from acclimate.tune.adapted import Adapted
     from acclimate.tune.examples import Examples
+    from acclimate.tune.hardware import Hardware
     from acclimate.tune.settings import TuneSettings
     from acclimate.tune.terms import Term
 
@@ -28,6 +29,8 @@ class Training:
     save: bool = False
     task: str = "text-classification"
     called: str | None = None
+    hardware: Hardware | None = None
+    facts: Mapping[str, Any] | None = None
 
     def run(self, **changes: Any) -> Adapted:
         """Train, with some arguments changed."""
@@ -45,6 +48,8 @@ class Training:
             chosen.save,
             chosen.task,
             chosen.called,
+            chosen.hardware,
+            chosen.facts,
         )
 
 
