@@ -25,6 +25,7 @@ from acclimate.tune import OBJECTIVES
 from acclimate.tune.bases import load_base
 from acclimate.tune.examples import Examples, of_target
 from acclimate.tune.feed import Collator, Draws
+from acclimate.tune.hardware import Hardware, set_up
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import build_terms
 from acclimate.tune.trainer import TermTrainer, _arguments
@@ -61,7 +62,7 @@ class Steps:
             objectives,
             0,
             model=base.model,
-            args=_arguments(settings, folder, 0, keep=False),
+            args=_arguments(settings, folder, 0, Hardware(), set_up(Hardware(), steps=1, has_objectives=True), keep=False),
             train_dataset=Draws(examples, settings, 0, with_unlabelled=False),
             data_collator=Collator(examples, base.reader),
         )

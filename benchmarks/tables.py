@@ -64,6 +64,38 @@ def _step_cost(result: Mapping[str, Any]) -> str:
     )
 
 
+def _packing(result: Mapping[str, Any]) -> str:
+    rows = [
+        (r["way"], f"{r['speed']:.0f}", f"{r['ratio']:.2f}", f"{r['low']:.2f} to {r['high']:.2f}", f"{r['full']:.0%}")
+        for r in result["rows"]
+    ]
+    return (
+        "## Packing and bucketing by length (`make bench-packing`)\n\n"
+        f"SmolLM2 on MedQuAD, rows of at most {result['length']} tokens, {result['sizes'][0]} texts or {result['sizes'][1]} "
+        f"packed rows a step, one thread, steps interleaved over {result['rounds']} rounds. Real tokens a CPU second; plain is "
+        f"`transformers.Trainer` with padding; at least {result['asked']} times its speed was asked for packing.\n\n"
+        + table(("way", "tokens/s", "ratio", "middle half over rounds", "places that are tokens"), rows)
+    )
+
+
+def _forgetting(result: Mapping[str, Any]) -> str:
+    rows = [
+        (r["arm"], f"{r['target']:.4f}", f"{r['general']:.4f}", f"{r['cpu_seconds']:.0f}" if "cpu_seconds" in r else "–")
+        for r in result["rows"]
+    ]
+    gain, lost, price = ("{mean:.4f} [{low:.4f}, {high:.4f}]".format(**result[name]) for name in ("gain", "forgotten", "price"))
+    # Where nothing was forgotten there is no share of it.
+    shares = ", ".join("–" if share is None or share != share else f"{share:.0%}" for share in result["kept"])
+    return (
+        "## A language model goes to a subject, and what it forgets (`make bench-forgetting`)\n\n"
+        f"SmolLM2, target {result['collection']} of MedQuAD, pool the other collections, GSM8K and PubMedQA; {result['tokens']:,} "
+        f"tokens for every arm, {result['seeds']} seeds; picked by {result['method']}. Held-out bits per byte. Random less "
+        f"selected on the target: {gain}. Forgotten by selected on general texts: {lost}; replay in {result['share']:.0%} of the "
+        f"rows keeps {shares} of that (asked: 80%), at {price} on the target.\n\n"
+        + table(("arm", "target", "general", "CPU s"), rows)
+    )
+
+
 def _startup(result: Mapping[str, Any]) -> str:
     rows = [
         (f"`{r['command']}`", f"{r['median']:.3f}", f"{r['worst']:.3f}", "" if r["limit"] is None else f"{r['limit']:.1f}")
@@ -462,6 +494,8 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "near-duplicates": _near_duplicates,
     "guards": _guards,
     "augment-gain": _augment_gain,
+    "packing": _packing,
+    "forgetting": _forgetting,
     "startup": _startup,
     "step-cost": _step_cost,
 }

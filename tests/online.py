@@ -16,7 +16,7 @@ from acclimate.data.images import encoded
 from acclimate.models.objective import Batch, Objective, SeesViews
 from acclimate.tune.bases import Base, load_base
 from acclimate.tune.examples import Examples, gather
-from acclimate.tune.feed import Collator, as_batch
+from acclimate.tune.feed import Collator, Draw, as_batch
 from acclimate.tune.settings import TuneSettings
 from tests.shift import pool, sentences
 
@@ -68,8 +68,8 @@ def batch_of(
     objectives: Sequence[Objective] = (),
 ) -> Batch:
     """The batch that training would make of these rows, with the views that an objective sees."""
-    others = list(rows) if unlabelled and given.unlabelled else [-1] * len(rows)
-    draws = [(row, other % len(given.unlabelled) if other >= 0 else -1) for row, other in zip(rows, others, strict=True)]
+    known = len(given.unlabelled) if unlabelled else 0
+    draws = [Draw(row, (row % known,) if known else ()) for row in rows]
     viewers = [objective for objective in objectives if isinstance(objective, SeesViews)]
     views = partial(viewers[0].view, seed=seed) if viewers else None
     return as_batch(Collator(given, reader, views)(draws), torch.Generator().manual_seed(seed))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from acclimate.data import hygiene
@@ -85,8 +86,44 @@ def run(recipe: str | Path | Recipe, out: str | Path | None = None, *, announce:
     with folder.locked():
         outcome = _compare(job, folder)
         arm = next(arm for arm in job.plan.all_arms if arm.name == outcome.recommended)
-        job.bench(folder).keep(arm, folder.path / "models" / "recommended")
+        job.bench(folder).keep(arm, folder.path / "models" / "recommended", card_facts(job, outcome, arm))
         return outcome
+
+
+def card_facts(job: Job, outcome: Outcome, arm: Arm) -> dict[str, Any]:
+    """What the card of an arm's model tells of data and evidence; see :func:`acclimate.tune.card.model_card`."""
+    shown = [result for result in outcome.results if result.name == arm.name]
+    result = shown[-1]  # fine-tuned where it was, else on frozen features
+    compared = result.comparison
+    evidence: dict[str, Any] = {
+        "target": outcome.target,
+        "scores": {metric: float(np.mean(values)) for metric, values in result.scores.items()},
+        "items": outcome.sizes["test"],
+        "seeds": outcome.seeds[result.fidelity],
+        "fidelity": result.fidelity,
+        "verdict": compared.verdict if compared else "best control",
+        "sentence": "no arm was shown better on validation than this control"
+        if compared is None
+        else f"{100 * compared.difference:+.1f} points of accuracy against '{compared.control}', "
+        f"95% interval {100 * compared.low:+.1f} to {100 * compared.high:+.1f}, p {compared.p_corrected:.3g} (Holm)",
+    }
+    sizes = outcome.sizes
+    data = {
+        "target": f"{outcome.target}, {sizes['target_labelled']} labelled and {sizes['target_unlabelled']} unlabelled examples",
+        "source": f"{outcome.source}, {sizes['source']} examples",
+        "learned from": ", ".join(f"{count:.0f} {kind}" for kind, count in result.trained_on.items() if count),
+    }
+    paths = [path for spec in (job.recipe.source, job.recipe.target) for path in _paths(spec)]
+    return {
+        "arm": str(arm) if arm.name == str(arm) else f"{arm.name}: {arm}",
+        "data": data,
+        "datasets": paths,
+        "evidence": evidence,
+    }
+
+
+def _paths(spec: DataSpec) -> tuple[str, ...]:
+    return (spec.path,) if isinstance(spec.path, str) else spec.path
 
 
 def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
@@ -137,6 +174,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
         confirm_seeds=recipe.confirm.seeds,
         confirm_all=recipe.confirm.all_arms,
         tune=recipe.tune,
+        hardware=recipe.hardware,
         workers=recipe.workers or cores(),
     )
     plan.check()
@@ -172,6 +210,8 @@ def _keep(folder: RunFolder, outcome: Outcome, measured: Measured) -> None:
         for opening in unit.facts["openings"]
     ]
     write_json(folder.path / "ledger.json", openings)
+    told = {"recommended": outcome.recommended, "reason": outcome.reason, "best_control": outcome.best_control}
+    write_json(folder.path / "verdict.json", {**told, "results": [dataclasses.asdict(result) for result in outcome.results]})
     for name, selection in outcome.selections.items():
         selection.to_parquet(folder.path / "selection" / f"{_file_name(name)}.parquet")
     if outcome.generated:
@@ -243,10 +283,20 @@ def _of_classes(source: Domain, classes: Sequence[str]) -> tuple[Domain, list[st
 
 def read_domain(spec: DataSpec) -> Domain:
     """The examples that a part of a recipe names: files, a hub data set, or packaged data (``asset:icwsm4``)."""
-    paths = (spec.path,) if isinstance(spec.path, str) else spec.path
-    columns = {role: getattr(spec, role) for role in ("text", "label", "domain", "id", "weight")}
+    paths = _paths(spec)
+    columns = {role: getattr(spec, role) for role in ("text", "image", "label", "domain", "id", "weight")}
     domain = load(paths[0] if len(paths) == 1 else list(paths), **columns, on_bad_row=spec.on_bad_row)
-    return only_domains(domain, spec.domains) if spec.domains else domain
+    domain = only_domains(domain, spec.domains) if spec.domains else domain
+    return at_most(domain, spec.rows) if spec.rows else domain
+
+
+def at_most(domain: Domain, rows: int) -> Domain:
+    """So many rows at most, drawn once and for all, in their order; what was left out is noted."""
+    if len(domain) <= rows:
+        return domain
+    chosen = np.sort(np.random.default_rng(0).permutation(len(domain))[:rows])
+    note = f"{domain.name}: {rows} of {len(domain)} examples were drawn, as the recipe asks"
+    return dataclasses.replace(domain.take(chosen), notes=(*domain.notes, note))
 
 
 def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
@@ -267,6 +317,7 @@ def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
 def _arm(spec: ArmSpec) -> Arm:
     """A recipe's arm as plain values."""
     objectives = [MethodSpec(method=o) if isinstance(o, str) else o for o in spec.tune.objectives]
+    stages = [MethodSpec(method=stage) if isinstance(stage, str) else stage for stage in spec.tune.pretrain]
     features = MethodSpec(method=spec.tune.features) if isinstance(spec.tune.features, str) else spec.tune.features
     learn = MethodSpec(method=spec.tune.learn) if isinstance(spec.tune.learn, str) else spec.tune.learn
     return Arm(
@@ -277,6 +328,7 @@ def _arm(spec: ArmSpec) -> Arm:
         pick=Pick.parse(spec.select.pick) if spec.select else Pick(),
         augment=tuple(_method(method) for method in spec.augment),
         objectives=tuple(_method(method) for method in objectives),
+        pretrain=tuple(_method(method) for method in stages),
         learn=_method(learn) if learn else None,
         features=_method(features) if features else None,
         target_weight=spec.tune.target_weight,

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from acclimate.engine.yaml_loader import Loader
 from acclimate.errors import InputError, nearest
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
 
 Location = tuple[str | int, ...]
@@ -36,11 +37,15 @@ class DataSpec(Spec):
 
     path: str | tuple[str, ...]
     text: str | None = None
+    image: str | None = None
     label: str | None = None
     domain: str | None = None
     id: str | None = None
     weight: str | None = None
     domains: tuple[str, ...] | None = Field(default=None, description="keep only rows of these domains")
+    rows: int | None = Field(
+        default=None, gt=0, description="learn from this many rows at most, drawn once, the same for each seed"
+    )
     on_bad_row: Literal["fail", "skip"] = "fail"
 
 
@@ -109,6 +114,7 @@ class ArmTuneSpec(Spec):
     """What one arm changes about training."""
 
     objectives: tuple[str | MethodSpec, ...] = ()
+    pretrain: tuple[str | MethodSpec, ...] = Field(default=(), description="before fine-tuning: dapt, tapt, vocabulary")
     learn: str | MethodSpec | None = Field(default=None, description="trains in several rounds: self-training")
     features: str | MethodSpec | None = Field(default=None, description="adapts the frozen vectors that the probe is fitted on")
     target_weight: float = Field(default=1.0, gt=0, description="weight of a target example against a source example")
@@ -145,7 +151,7 @@ class ReportSpec(Spec):
 class Recipe(Spec):
     """The whole file."""
 
-    task: Literal["text-classification"] = "text-classification"
+    task: Literal["text-classification", "image-classification"] = "text-classification"
     name: str | None = None
     model: str = "asset:minilm"
     source: DataSpec
@@ -155,6 +161,7 @@ class Recipe(Spec):
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
+    hardware: Hardware = Hardware()
     report: ReportSpec = ReportSpec()
     workers: int | None = Field(default=None, ge=1, description="processes; one per core where not given")
 
@@ -312,9 +319,10 @@ def _causes(error: ValidationError) -> list[Any]:
 
 
 def _tune_line(lines: Mapping[Location, int], error: InputError) -> int:
-    """The line of the training setting that an error names."""
-    named = [line for at, line in lines.items() if at[0] == "tune" and str(at[-1]) in error.found.split()]
-    return named[-1] if named else lines.get(("tune",), 1)
+    """The line of the training or hardware setting that an error names."""
+    sections = ("tune", "hardware")
+    named = [line for at, line in lines.items() if at[0] in sections and str(at[-1]) in error.found.split()]
+    return named[-1] if named else next((lines[section,] for section in sections if (section,) in lines), 1)
 
 
 def _message(error: Any) -> str:
@@ -363,7 +371,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     from acclimate.augment.policy import PolicySettings
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES
-    from acclimate.tune.learn import COURSES
+    from acclimate.tune.learn import COURSES, STAGES
     from acclimate.tune.shallow import METHODS as SHALLOW
 
     for number, arm in enumerate(recipe.arms):
@@ -381,6 +389,8 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
         for position, objective in enumerate(arm.tune.objectives):
             spec = _as_spec(objective)
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
+        for position, stage in enumerate(arm.tune.pretrain):
+            yield from _problems_of(_as_spec(stage), STAGES, "stage", (*at, "tune", "pretrain", position))
 
 
 def _as_spec(method: str | MethodSpec) -> MethodSpec:

@@ -71,6 +71,30 @@ def test_stages_chain_through_files(files: Path, capsys: pytest.CaptureFixture[s
     assert set(json.loads(out)["metrics"]) == {"accuracy", "macro_f1", "log_loss", "calibration_error"}
 
 
+def test_a_training_is_rehearsed_carried_out_and_exported(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    order = ("tune", files / "encoder", files / "clinic.csv", "--out", files / "m", "--set", "steps=3", "--set", "batch_size=4")
+    machine = ("--hardware", "accumulate=2", "--hardware", "precision=bfloat16")
+    code, out, err = _run(capsys, *order, *machine, "--dry-run", "--json")
+    assert code == 0, err
+    takes = json.loads(out)["takes"]
+    assert (takes["steps"], takes["parts"], takes["precision"]) == (3, 2, "bfloat16")
+    assert takes["trainable"] == takes["parameters"] > 0
+    assert min(takes["seconds"], takes["memory_mib"]) > 0
+    code, out, _ = _run(capsys, *order, *machine, "--dry-run")
+    assert all(word in out for word in ("parameters", "memory", "time", "in 2 parts"))
+    assert not (files / "m").exists()
+    code, _, err = _run(capsys, *order, *machine)
+    assert code == 0, err
+    assert json.loads((files / "m" / "acclimate.json").read_text())["hardware"]["parts"] == 2
+    code, out, err = _run(capsys, "export", files / "m", "--to", "transformers", "--out", files / "plain", "--json")
+    assert code == 0, err
+    assert json.loads(out)["command"].startswith("BertForTokenClassification")
+    code, out, err = _run(capsys, "export", files / "clinic.csv", "--to", "axolotl", "--out", files / "data", "--set", "steps=7")
+    assert code == 0, err
+    assert "axolotl train train.yaml" in out
+    assert "max_steps: 7" in (files / "data" / "train.yaml").read_text()
+
+
 def test_generated_rows_of_test_examples_are_removed_before_training(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A user augments the whole file, test rows included, and hands the result to `tune`."""
     target = files / "clinic.csv"
@@ -109,6 +133,11 @@ MISTAKES = {
     "a recipe that is not there": (("compare", "{0}/absent.yaml"), "absent.yaml"),
     "an unknown method": (("methods", "disr"), "'dsir'"),
     "an unknown demo": (("demo", "txt"), "'text'"),
+    "an unknown hardware setting": (
+        ("tune", "{0}/encoder", "{0}/clinic.csv", "--hardware", "precison=float32", "--out", "{0}/x"),
+        "'precision'",
+    ),
+    "an unknown program to export to": (("export", "{0}/clinic.csv", "--to", "axolot", "--out", "{0}/x"), "'axolotl'"),
     "a setting that is no YAML": (("augment", "{0}/clinic.csv", "--set", "alpha=[1", "--out", "{0}/x.csv"), "NAME=VALUE"),
     "a folder in place of a file": (("augment", "{0}/clinic.csv", "--out", "{0}"), "--out"),
     "a file in place of a folder": (("tune", "{0}/encoder", "{0}/clinic.csv", "--out", "{0}/clinic.csv"), "is a file"),

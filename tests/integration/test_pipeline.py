@@ -67,6 +67,34 @@ def test_a_run_leaves_evidence_report_and_model(recipe: Path, tmp_path: Path) ->
     assert grown.coverage["both"] >= grown.coverage["parents"] > 0
 
 
+def test_what_a_run_found_goes_to_other_programs(recipe: Path, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+    from transformers import AutoModelForTokenClassification
+
+    from acclimate.export.run import export
+
+    outcome = run(recipe, tmp_path / "out")
+    arm = "knn 40% + target + eda(synonyms=none, times=2)"
+    assert arm in [result.name for result in outcome.results]
+    done = export(tmp_path / "out", tmp_path / "trl", to="trl", arm=arm)
+    assert any(note.startswith("verdict: probe: ") for note in done.notes)
+    export(tmp_path / "out", tmp_path / "files", to="parquet", arm=arm)
+    kinds = load(tmp_path / "files" / "train.parquet").table.column("kind").to_pylist()
+    (learned,) = [result.trained_on for result in outcome.results if result.name == arm and result.fidelity == "probe"]
+    assert {kind: kinds.count(kind) for kind in set(kinds)}.keys() == learned.keys()
+    assert done.rows == len(kinds)
+    with pytest.raises(InputError, match="Unknown arm 'kn'"):
+        export(tmp_path / "out", tmp_path / "x", to="trl", arm="kn")
+    own, plain = tmp_path / "out" / "models" / "recommended", tmp_path / "plain"
+    export(tmp_path / "out", plain, to="transformers")
+    assert AutoModelForTokenClassification.from_pretrained(plain).config.id2label == {0: "bad", 1: "good"}
+    for folder in (own, plain):
+        card = ModelCard.load(folder / "README.md")
+        assert {result.metric_type for result in card.data.eval_results} >= {"accuracy", "macro_f1"}
+        assert "## Verdict" in card.text
+        assert outcome.recommended in card.text
+
+
 def test_a_second_start_does_only_what_is_missing(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = compare(recipe, out)

@@ -38,6 +38,14 @@ Seed = Annotated[int, typer.Option(help="Draws everything else.")]
 Model = Annotated[str, typer.Option(help="asset:NAME, a Hugging Face name or a local folder.")]
 OnBadRow = Annotated[str, typer.Option(help="fail: stop at the first bad row; skip: leave bad rows out and count them.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, NAME=VALUE; may be repeated.")]
+HardwareSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hardware",
+        help="How the machine is used, NAME=VALUE: device, precision, tf32, compile, accumulate, gradient_checkpointing, "
+        "report_to, fsdp, fsdp_config, deepspeed; may be repeated.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, say what would be done, write nothing.")]
 Out = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acclimate.cli.output import note, print_json, print_table, say
+from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ _VERDICTS = {"helped": "green", "no evidence": "yellow", "hurt": "red"}
 
 
 def demo(
-    name: Annotated[str, typer.Argument(help="Which demo: text.")] = "text",
-    target: Annotated[str, typer.Option(help="The target domain: tweets, movie, amazon or nyt.")] = "nyt",
+    name: Annotated[str, typer.Argument(help="Which demo: text, image, zh or llm.")] = "text",
+    target: Annotated[
+        str | None,
+        typer.Option(help="Of text, the target domain: tweets, movie, amazon or nyt (default); of llm, one of 20 Newsgroups."),
+    ] = None,
     labels: Annotated[int, typer.Option(help="How many target labels are learned from.", min=10)] = 100,
     out: Out = None,
     full: Full = False,
@@ -38,8 +41,30 @@ def demo(
     """The whole job on packaged data with a packaged model."""
     from acclimate.demo import demo_recipe
 
+    if name == "llm":
+        _demo_llm(target or "sci.med", out or Path("runs") / "demo-llm", json, dry_run)
+        return
     recipe = _changed(demo_recipe(name, target=target, labels=labels), full, language)
     _carry_out(recipe, out, keep_model=False, json=json, dry_run=dry_run)
+
+
+def _demo_llm(subject: str, out: Path, json: bool, dry_run: bool) -> None:
+    from acclimate.demo.llm import METHODS, rows, run_llm, summary
+    from acclimate.engine.progress import show
+
+    if dry_run:
+        say_plan(f"train SmolLM2 on {' and on '.join(METHODS)} passages and measure it on {subject}", json, subject=subject)
+        return
+    with show():
+        outcome = run_llm(subject, out, announce=note)
+    if json:
+        print_json({**summary(outcome), "folder": str(out)})
+        return
+    columns = ("model", "tokens", "of it", "bits per byte", "against base", "elsewhere", "forgotten", "seconds")
+    print_table(f"\nSmolLM2 on held-out {subject}; elsewhere: film reviews; 95% intervals over texts", columns, rows(outcome))
+    found = outcome.difference
+    figures = f"{found.mean:+.3f} bits per byte, 95% interval {found.low:+.3f} … {found.high:+.3f}"
+    say(f"Verdict: choosing by {METHODS[0]} {outcome.verdict} against {METHODS[1]} at equal tokens: {figures}")
 
 
 def run(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from acclimate.cli.options import (
     DomainColumn,
     DryRun,
+    HardwareSettings,
     Id,
     Json,
     Label,
@@ -38,6 +39,10 @@ from acclimate.cli.options import (
 )
 from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import unknown_name
+
+if TYPE_CHECKING:
+    from acclimate.data.domain import Domain
+    from acclimate.tune.rehearsal import Rehearsal
 
 SourceFile = Annotated[str, typer.Argument(help="The source: a file, a pattern such as 'pool/*.jsonl', or hf:NAME.")]
 TargetFile = Annotated[str, typer.Argument(help="The target: a file of examples, labelled or not.")]
@@ -302,6 +307,13 @@ def tune(
     ] = None,
     objectives: Annotated[str, typer.Option(help="Further terms of the loss, separated by commas, such as mixup.")] = "",
     learn: Annotated[str | None, typer.Option(help="Trains in several rounds, such as self-training.")] = None,
+    pretrain: Annotated[
+        list[str] | None, typer.Option(help="What happens before: dapt, tapt, vocabulary, or '{method: tapt, steps: 50}'.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(help="Texts of the domain for these stages; the source where not given.")] = None,
+    replay: Annotated[str | None, typer.Option(help="General examples that fill a share of each batch (--set replay=0.1).")] = None,
+    task: Annotated[str | None, typer.Option(help="text-classification, image-classification, causal-lm or masked-lm.")] = None,
+    hardware: HardwareSettings = None,
     text: Text = None,
     label: Label = None,
     source_text: SourceText = None,
@@ -314,8 +326,12 @@ def tune(
     dry_run: DryRun = False,
 ) -> None:
     """Fine-tune a model on target, source and generated examples."""
+    import yaml
+
     from acclimate.engine.progress import show
-    from acclimate.models.reference import resolve
+    from acclimate.tune.bases import LANGUAGE, task_of
+    from acclimate.tune.hardware import Hardware
+    from acclimate.tune.learn.stages import build_stages
     from acclimate.tune.run import build_course
     from acclimate.tune.run import tune as train
     from acclimate.tune.settings import TuneSettings
@@ -323,26 +339,55 @@ def tune(
 
     check_folder(out)
     training = TuneSettings.of(parse_settings(settings))
+    means = Hardware.of(parse_settings(hardware))
     terms = build_terms(names_in(objectives))
+    stages = build_stages([yaml.safe_load(stage) for stage in pretrain or ()])
     if learn is not None:
         build_course(learn)
-    resolve(model)
-    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
+    aim = task or task_of(model, "text")
+    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=aim not in LANGUAGE, text=text, label=label)
+    more, wanted = cleaned_of(read_source(corpus, on_bad_row) if corpus else None, wanted, "corpus")
+    known, wanted = cleaned_of(read_source(replay, on_bad_row) if replay else None, wanted, "replay")
     pool = read_source(source, on_bad_row, text=source_text, label=source_label) if source else None
     pool, wanted = cleaned_of(pool, wanted, "source")
     grown, wanted = cleaned_of(read_source(augmented, on_bad_row) if augmented else None, wanted, "augmented")
     counts = {"target": len(wanted.labelled), "source": len(pool or ()), "augmented": len(grown or ())}
+    how: dict[str, Any] = {"source": pool, "augmented": grown, "replay": known, "objectives": terms}
+    how |= {"settings": training, "seed": seed, "task": task, "hardware": means}
     if dry_run:
+        from acclimate.tune.rehearsal import rehearse_tune
+
+        with show():
+            told = rehearse_tune(model, wanted, **how)
         plan = f"fine-tune '{model}' for {training.steps} steps on {counts} and save it in '{out}'"
-        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out))
+        say_plan(plan, json, trained_on=counts, steps=training.steps, out=str(out), takes=dataclasses.asdict(told))
+        if not json:
+            _tell_rehearsal(told)
+            if stages or learn:
+                note("these figures are of one fine-tuning: stages before it (--pretrain) and further rounds (--learn) come on top")
         return
     with show():
-        adapted = train(model, wanted, source=pool, augmented=grown, objectives=terms, learn=learn, settings=training, seed=seed)
-    adapted.save(out)
+        adapted = train(model, wanted, pretrain=stages, corpus=more, learn=learn, folder=out, **how)
+    parts = adapted.about["hardware"]["parts"]
+    if means.accumulate == "auto" and parts > 1:
+        note(f"memory did not hold {training.batch_size} examples at once: each batch was taken in {parts} parts")
     if json:
         print_json({"out": str(out), "trained_on": counts, "steps": training.steps})
     else:
         say(f"trained on {counts}; saved in {out}")
+
+
+def _tell_rehearsal(told: Rehearsal) -> None:
+    parts = f" in {told.parts} parts" if told.parts > 1 else ""
+    share = 100 * told.trainable / told.parameters
+    rows = [
+        ("parameters", f"{told.parameters:,}, of which {told.trainable:,} ({share:.3g}%) are trained"),
+        ("memory", f"{told.memory_mib:,.0f} MiB at most ({told.device}, {told.precision})"),
+        ("time", f"{told.seconds:,.0f} s: {told.steps:,} steps of {told.step_seconds:.3g} s{parts}"),
+        ("start, end", f"{told.start_seconds:.1f} s, {told.end_seconds:.1f} s"),
+        ("checkpoints", f"{told.checkpoints} of {told.checkpoint_seconds:.2g} s"),
+    ]
+    print_table("What this training would take on this machine", ("", "about"), rows)
 
 
 def evaluate(
@@ -350,30 +395,56 @@ def evaluate(
     target: TargetFile,
     text: Text = None,
     label: Label = None,
+    general: Annotated[str | None, typer.Option(help="Of a language model: general texts on which forgetting is measured.")] = None,
+    before: Annotated[str | None, typer.Option(help="The model before adaptation, for --general; the one that it records.")] = None,
+    answers: Annotated[bool, typer.Option(help="Of a language model: answer conversations, and compare exactly.")] = False,
     test: Test = "0.3",
     split_seed: SplitSeed = 0,
     on_bad_row: OnBadRow = "fail",
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Measure an adapted model on the sealed test part of TARGET (or on all of it with --test none)."""
+    """Measure an adapted model on the sealed test part of TARGET (or on all of it with --test none).
+
+    A language model is measured by its likelihood: loss, perplexity, bits per byte.
+    """
     from acclimate.data.make import sealed_whole
     from acclimate.engine.progress import show
     from acclimate.evaluate.measure import evaluate as measure
     from acclimate.tune.adapted import Adapted
 
     adapted = Adapted.load(Path(model))
-    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=True, text=text, label=label)
-    if not len(wanted.test):
+    speaks = adapted.task == "causal-lm"
+    wanted = read_target(target, test, split_seed, on_bad_row, needs_labels=not speaks, text=text, label=label)
+    if not len(wanted.test) and not speaks:
         wanted = sealed_whole(wanted)
+    part = wanted.test.inputs if len(wanted.test) else wanted.inputs
     if dry_run:
-        say_plan(f"measure '{model}' on {len(wanted.test)} examples", json, model=model, examples=len(wanted.test))
+        say_plan(f"measure '{model}' on {len(part)} examples", json, model=model, examples=len(part))
         return
     with show():
-        scores = measure(adapted, wanted)
+        if speaks:
+            old = before or str(adapted.about["base"]).partition(" + ")[0]
+            metrics = _language_metrics(model, part, read_source(general, on_bad_row) if general else None, old, answers)
+        else:
+            metrics = measure(adapted, wanted).metrics
     if json:
-        print_json({"metrics": scores.metrics, "examples": len(scores.ids)})
+        print_json({"metrics": metrics, "examples": len(part)})
     else:
-        print_table(
-            f"{model} on {len(scores.ids)} test examples of {wanted.name}", ("metric", "value"), list(scores.metrics.items())
-        )
+        print_table(f"{model} on {len(part)} test examples of {wanted.name}", ("metric", "value"), list(metrics.items()))
+
+
+def _language_metrics(model: str, part: Domain, general: Domain | None, before: str, answers: bool) -> dict[str, float]:
+    """Figures of a language model, with what it forgot on general texts where there are some."""
+    from acclimate.evaluate.language import bits_difference, evaluate_language
+    from acclimate.models.causal import CausalModel
+    from acclimate.models.likelihood import costs
+
+    adapted = CausalModel(model, windows=1_000_000)
+    metrics = evaluate_language(adapted, part, answers=answers).metrics
+    if general is not None:
+        old, new = costs(CausalModel(before, windows=1_000_000), general), costs(adapted, general)
+        lost = bits_difference(new, old)
+        metrics |= {"general bits_per_byte before": old.bits_per_byte, "general bits_per_byte after": new.bits_per_byte}
+        metrics |= {"forgotten": lost.mean, "forgotten, low": lost.low, "forgotten, high": lost.high}
+    return metrics

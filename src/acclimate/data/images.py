@@ -7,6 +7,7 @@ eighth of its size for that, which goes through all of its data and takes a thir
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import warnings
@@ -61,6 +62,17 @@ def described(data: bytes) -> str:
     pillow_image, _ = _pillow()
     with _strict(), pillow_image.open(io.BytesIO(data)) as picture:
         return f"{picture.format}, {picture.width} × {picture.height}"
+
+
+def thumbnail(data: bytes, side: int = 96) -> str:
+    """A picture, made no larger than ``side`` pixels, as a ``data:`` address that a page can show without another file."""
+    pillow_image, _ = _pillow()
+    with _strict(), pillow_image.open(io.BytesIO(data)) as picture:
+        small = _as_rgb(picture)
+        small.thumbnail((side, side))
+        stream = io.BytesIO()
+        small.save(stream, format="PNG")
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def encoded(values: NDArray[np.uint8]) -> bytes:

@@ -25,6 +25,8 @@ FORMATS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+#: Suffixes of files that can run code when they are opened.
+PICKLED = (".pkl", ".pickle", ".npy", ".npz", ".joblib", ".pt", ".pth", ".bin", ".ckpt")
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2"}
 
 
@@ -50,6 +52,12 @@ def split_suffix(path: Path) -> tuple[str, str, str | None]:
     compression = COMPRESSIONS.get(path.suffix.lower())
     inner = path.with_suffix("") if compression else path
     kind = FORMATS.get(inner.suffix.lower())
+    if inner.suffix.lower() in PICKLED:
+        raise InputError(
+            f"'{display(path)}' may hold a Python pickle, which can run code when it is opened; it was not opened",
+            expected=describe_formats(),
+            fix="where you trust it, convert it yourself, for example with pandas: frame.to_parquet(...)",
+        )
     if kind is None:
         raise InputError(
             f"'{display(path)}' has the suffix '{''.join(path.suffixes[-2:]) or 'none'}', which is not a known data format",

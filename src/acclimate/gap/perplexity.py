@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from acclimate.errors import InputError
 from acclimate.gap.base import GapResult, Sample, check_sizes
 from acclimate.gap.permutation import p_value, statistics_by_chance
 from acclimate.models.causal import CausalModel
+from acclimate.models.likelihood import bits_per_byte, perplexity
 
 #: Resamples and permutations that are computed together; bounds memory at CHUNK x rows numbers.
 CHUNK = 200
@@ -143,7 +143,7 @@ def _figures(costs: NDArray[np.float64]) -> dict[str, Any]:
     nats, tokens, size = (float(total) for total in costs.sum(axis=0))
     return {
         "nats_per_token": nats / tokens,
-        "perplexity": math.exp(nats / tokens),
-        "bits_per_byte": nats / size / math.log(2) if size else None,
+        "perplexity": perplexity(nats, tokens),
+        "bits_per_byte": bits_per_byte(nats, size) if size else None,
         "tokens": int(tokens),
     }

@@ -56,6 +56,11 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def between(self, start: int, stop: int) -> Tokens:
+        """A stretch of it, scored as before."""
+        inside = slice(start, stop)
+        return Tokens(self.ids[inside], self.scored[inside].copy(), self.bytes[inside])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:
@@ -110,6 +115,12 @@ class CausalModel:
         """Goes to another process without the loaded model, which that process loads if it needs it."""
         return {**self.__dict__, "_model": None, "_tokenizer": None}
 
+    def holding(self, model: Any) -> CausalModel:
+        """The same tokenizer and lengths around another model that is in memory, such as one that was just trained."""
+        other = CausalModel(self.name, self.device, self.max_length, self.windows, self.dtype)
+        other._reference, other._tokenizer, other._model = self.reference, self.tokenizer, model.eval()
+        return other
+
     @property
     def reference(self) -> ModelReference:
         """Which model it is; a GGUF file is unpacked here, once.
@@ -119,7 +130,7 @@ class CausalModel:
             RunError: it could not be downloaded or unpacked.
         """
         if self._reference is None:
-            self._reference = _resolve(self.name)
+            self._reference = resolve_causal(self.name)
         return self._reference
 
     @property
@@ -211,14 +222,40 @@ class CausalModel:
         windows = [(row, window) for row, tokens in enumerate(self._read(examples)) for window in self._windows(tokens)]
         nats = np.zeros(len(examples))
         counts = np.zeros(len(examples), dtype=np.int64)
-        parts = np.zeros(len(windows))
-        batches = self.batches([window for _, window in windows])
-        for batch in track(batches, "Reading", total=None):
-            parts[batch.rows] = self._nats(batch)
+        parts = self.nats([window for _, window in windows])
         for (row, window), part in zip(windows, parts, strict=True):
             nats[row] += part
             counts[row] += int(window.scored.sum())
         return nats, counts
+
+    def nats(self, examples: Sequence[Tokens]) -> NDArray[np.float64]:
+        """What the scored tokens of each of ``n`` stretches of at most ``context`` tokens cost, ``(n,)``."""
+        parts = np.zeros(len(examples))
+        for batch in track(self.batches(examples), "Reading", total=None):
+            parts[batch.rows] = self._nats(batch)
+        return parts
+
+    def behind(self, prompt: Content, answer: str) -> Tokens:
+        """An answer behind a text or a conversation, the tokens of the answer alone scored; spaces between them are the answer's.
+
+        In a conversation the mark that ends the answer is not scored: what follows is the same for every answer.
+        """
+        from acclimate.models.loading import quiet
+
+        if isinstance(prompt, str):
+            start = len(prompt.rstrip())
+            text = prompt + answer
+        else:
+            text = self._templated(prompt, ask=True)
+            start = len(text)
+            text += answer
+        with quiet():
+            encoded = self.tokenizer(text, add_special_tokens=isinstance(prompt, str), return_offsets_mapping=True)
+        ids = np.asarray(encoded["input_ids"], dtype=np.int64)
+        offsets = np.asarray(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+        scored = (offsets[:, 1] > start) & (offsets[:, 1] > offsets[:, 0])
+        scored[:1] = False
+        return Tokens(ids, scored, _bytes(text, offsets))
 
     def scored_bytes(self, examples: Examples) -> NDArray[np.int64]:
         """UTF-8 bytes that the scored tokens of each example stand for, ``(n,)``: the denominator of bits per byte."""
@@ -312,10 +349,8 @@ class CausalModel:
         self.truncated += len(starts) > most
         stretches = []
         for start in starts[:most]:
-            inside = slice(start, start + context)
-            scored = tokens.scored[inside].copy()
-            scored[:1] = False
-            stretches.append(Tokens(tokens.ids[inside], scored, tokens.bytes[inside]))
+            stretches.append(tokens.between(start, start + context))
+            stretches[-1].scored[:1] = False
         return stretches
 
     def _written(self, turns: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:
@@ -383,7 +418,7 @@ def token_losses(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return flat.view(ids.shape[0], -1)
 
 
-def _resolve(name: str) -> ModelReference:
+def resolve_causal(name: str) -> ModelReference:
     """As :func:`acclimate.models.reference.resolve`, and GGUF files as well."""
     from acclimate.models.gguf import as_safetensors, gguf_file
 

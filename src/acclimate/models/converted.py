@@ -32,7 +32,10 @@ def model_folder(asset: str) -> Path:
         RunError: it has to be fetched and that failed, its file is damaged, or the cache cannot be written.
     """
     if asset not in WRITERS:
-        return fetch(asset)
+        from acclimate.models.gguf import as_safetensors, gguf_file
+
+        packed = gguf_file(fetch(asset))
+        return as_safetensors(packed) if packed else fetch(asset)
     writer = importlib.import_module(WRITERS[asset])
     folder = cache_home() / "models" / f"{asset}-{ASSETS[asset].version}-v{writer.VERSION}"
     if folder.is_dir():

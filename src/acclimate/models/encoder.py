@@ -68,7 +68,9 @@ class Encoder:
         if reference.reads != "text":
             raise _not_an_encoder(reference.name, reference.model_type)
         tokenizer = load_pretrained(AutoTokenizer, reference)
-        model, information = load_pretrained(AutoModel, reference, dtype=precision, output_loading_info=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a pooler that the files lack is drawn: unused, and yet it shall be the same every time
+            model, information = load_pretrained(AutoModel, reference, dtype=precision, output_loading_info=True)
         _check_encoder(reference, model, information)
         limit = min(max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or max_length)
         return cls(reference, model.eval().to(where), tokenizer, where, int(limit))

@@ -1,14 +1,14 @@
-"""A causal language model in two halves: the decoder, and the layer that scores the next token."""
+"""Language models in two halves: the body, and what scores the vocabulary: for the next token, or for hidden ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutput
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
 
 from acclimate.errors import InputError
 from acclimate.models.layers import find_layers, mixing
@@ -33,17 +33,18 @@ class LanguageModel(PreTrainedModel):  # type: ignore[misc]  # transformers ship
 
     config_class = LanguageModelConfig
     modality: Modality = "causal-lm"
+    auto_class: ClassVar[Any] = AutoModelForCausalLM
     accepts_loss_kwargs = False  # the trainer's loss is a mean over the batch, not a sum that it should divide
 
     def __init__(self, config: LanguageModelConfig) -> None:
         super().__init__(config)
         settings = dict(config.inner or {"model_type": "gpt2"})
-        self.inner = AutoModelForCausalLM.from_config(AutoConfig.for_model(settings.pop("model_type"), **settings))
+        self.inner = self.auto_class.from_config(AutoConfig.for_model(settings.pop("model_type"), **settings))
         self.post_init()
 
     @classmethod
-    def from_causal(cls, model: PreTrainedModel) -> Self:
-        """A copy of a pre-trained causal model, every weight of which can be trained."""
+    def copy_of(cls, model: PreTrainedModel) -> Self:
+        """A copy of a pre-trained language model, every weight of which can be trained."""
         settings = model.config.to_dict()
         settings.pop("_name_or_path", None)
         with torch.random.fork_rng(devices=[]):  # building draws weights that are replaced at once
@@ -59,7 +60,7 @@ class LanguageModel(PreTrainedModel):  # type: ignore[misc]  # transformers ship
 
     @property
     def depth(self) -> int:
-        """Number of the decoder's layers."""
+        """Number of hidden layers."""
         return len(self.layers)
 
     @property
@@ -75,14 +76,18 @@ class LanguageModel(PreTrainedModel):  # type: ignore[misc]  # transformers ship
     def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor | None = None, mixture: Mixture | None = None) -> Tensor:
         """``input_ids`` and ``attention_mask`` ``(b, t)`` to the decoder's last vectors ``(b, t, d)``.
 
+        Where ``position_ids`` say that several documents stand in a row, none sees another: without a mask of its own, attention of
+        transformers begins anew wherever positions do.
+
         Args:
             embedded: ``(b, t, d)``, read instead of ``input_ids``.
             mixture: mixes texts inside the decoder, position by position.
         """
         mask = inputs["attention_mask"]
         read = {"input_ids": inputs["input_ids"]} if embedded is None else {"inputs_embeds": embedded}
+        seen = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {"attention_mask": mask}
         with mixing(find_layers(self.inner.base_model) if mixture else [], mixture, mask):
-            hidden: Tensor = self.inner.base_model(**read, attention_mask=mask, use_cache=False).last_hidden_state
+            hidden: Tensor = self.inner.base_model(**read, **seen, use_cache=False).last_hidden_state
         return hidden
 
     def classify(self, representation: Tensor) -> Tensor:
@@ -104,3 +109,41 @@ class LanguageModel(PreTrainedModel):  # type: ignore[misc]  # transformers ship
             raise InputError("A batch without input_ids", expected="input_ids and attention_mask, both (b, t)")
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         return CausalLMOutput(logits=self.classify(self.represent({"input_ids": input_ids, "attention_mask": mask})))
+
+
+class MaskedLanguageModel(LanguageModel):
+    """Any masked model of transformers behind the same two halves.
+
+    A representation is one vector per hidden token, ``(b, m, d)``: the head scores the vocabulary for these alone, which for small
+    models is most of the work that it would otherwise do.
+    """
+
+    modality: Modality = "masked-lm"
+    auto_class = AutoModelForMaskedLM
+
+    def represent(self, inputs: Mapping[str, Tensor], *, embedded: Tensor | None = None, mixture: Mixture | None = None) -> Tensor:
+        """``input_ids`` and ``attention_mask`` ``(b, t)`` to the last vectors ``(b, m, d)`` at the places ``masked`` ``(b, m)``; at
+        every place where these are not given."""
+        mask = inputs["attention_mask"]
+        read = {"input_ids": inputs["input_ids"]} if embedded is None else {"inputs_embeds": embedded}
+        with mixing(self.layers if mixture else [], mixture, mask):
+            hidden: Tensor = self.inner.base_model(**read, attention_mask=mask).last_hidden_state
+        if "masked" not in inputs:
+            return hidden
+        places = inputs["masked"].unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        return hidden.gather(1, places)
+
+    def classify(self, representation: Tensor) -> Tensor:
+        """``(b, m, d)`` to the logits of each hidden token ``(b, m, v)``.
+
+        Architectures name and build their heads differently, but all put them behind the body: so the whole model is asked, with
+        a body that answers with what is given.
+        """
+        body = self.inner.base_model
+        body.forward = lambda *_args, **_settings: BaseModelOutput(last_hidden_state=representation)
+        try:
+            ids = torch.zeros(representation.shape[:2], dtype=torch.long, device=representation.device)
+            logits: Tensor = self.inner(input_ids=ids).logits
+        finally:
+            del body.forward
+        return logits

@@ -19,8 +19,8 @@ from acclimate.models.passes import Dropout, carry, trainable
 #: A label that is no label: of padding, and of what a language model is not asked for.
 IGNORED = -100
 
-#: What a model reads and is asked for: the class of a text, the class of an image, or the next token.
-Modality = Literal["text", "image", "causal-lm"]
+#: What a model reads and is asked for: the class of a text, the class of an image, the next token, or hidden tokens.
+Modality = Literal["text", "image", "causal-lm", "masked-lm"]
 
 
 @dataclasses.dataclass
@@ -44,10 +44,11 @@ class Batch:
 
     Attributes:
         inputs: keyword arguments of the model: ``input_ids`` and ``attention_mask``, both ``(b, t)``; of images ``pixel_values``
-            ``(b, 3, h, w)`` between 0 and 1.
-        labels: class numbers ``(b,)``; of language models the token that follows each one, ``(b, t)``, :data:`IGNORED` where none
-            is asked for.
-        weights: example weights ``(b,)``, mean about 1.
+            ``(b, 3, h, w)`` between 0 and 1. Rows in which several documents stand bring ``position_ids`` ``(b, t)`` that begin
+            anew with each; masked language models bring ``masked`` ``(b, m)``, the places that are asked for.
+        labels: class numbers ``(b,)``; of language models the token that follows each one, ``(b, t)``, or the token that was
+            hidden, ``(b, m)``; :data:`IGNORED` where none is asked for.
+        weights: example weights ``(b,)``, mean about 1; of several documents in a row each token's, as ``labels``.
         from_target: ``(b,)`` bool, True where the example belongs to the target domain.
         generator: the step's own random generator, on the CPU; seeded from (seed, step), so a resumed run draws the same.
         step: optimiser steps done so far.
@@ -85,7 +86,8 @@ class Batch:
 class Model(Protocol):
     """A model in two halves, so that objectives can reach what lies before, inside and between them.
 
-    A representation is one vector per example ``(b, d)``, or of language models one per token ``(b, t, d)``; logits accordingly.
+    A representation is one vector per example ``(b, d)``, or of language models one per token ``(b, t, d)``, of masked ones one
+    per hidden token ``(b, m, d)``; logits accordingly.
     """
 
     @property
@@ -352,6 +354,7 @@ def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Tensor, scored: Tensor, weights: Tensor) -> Tensor:
-    """``Σ w v / Σ w`` over the scored positions; values and scored ``(b, ...)``, weights ``(b,)``."""
-    spread = weights.reshape(-1, *[1] * (values.ndim - 1)) * scored
+    """``Σ w v / Σ w`` over the scored positions; values and scored ``(b, ...)``, weights ``(b,)`` or as these."""
+    each = weights if weights.ndim == values.ndim else weights.reshape(-1, *[1] * (values.ndim - 1))
+    spread = each * scored
     return (values * spread).sum() / spread.sum().clamp_min(1e-12)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,10 @@ from acclimate.models.converted import model_folder
 
 #: What a model folder may consist of; pickles (``.bin``, ``.pt``) and Python files are neither downloaded nor read.
 MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja")
+
+#: The variable in which the person who starts a command names models whose own code may run, separated by commas. A recipe, which
+#: may come from anyone, has no say in it.
+TRUST = "ACCLIMATE_TRUST_CODE_OF"
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -53,10 +58,30 @@ class ModelReference:
         return any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in self._config.get("architectures") or ())
 
     @property
+    def unmasks(self) -> bool:
+        """Whether the model was made, or published, to predict hidden tokens."""
+        return any(str(name).endswith("ForMaskedLM") for name in self._config.get("architectures") or ())
+
+    @property
+    def trusted(self) -> bool:
+        """Whether code that lies beside the weights may run."""
+        return trusts(self.name)
+
+    @property
+    def brings_code(self) -> bool:
+        """Whether the configuration names classes of the model's own repository."""
+        return "auto_map" in self._config
+
+    @property
     def _config(self) -> dict[str, Any]:
         file = Path(self.location) / "config.json"
         found = read_json(file) if self.location and file.is_file() else {}
         return found if isinstance(found, dict) else {}
+
+
+def trusts(name: str) -> bool:
+    """Whether :data:`TRUST` names a model."""
+    return name in {part.strip() for part in os.environ.get(TRUST, "").split(",") if part.strip()}
 
 
 def resolve(name: str) -> ModelReference:
@@ -70,6 +95,12 @@ def resolve(name: str) -> ModelReference:
         folder = model_folder(name.removeprefix("asset:"))
         return ModelReference(name, str(folder), _folder_fingerprint(name, folder))
     folder = Path.home() / name[2:] if name.startswith("~/") else Path(name)
+    if name and folder.is_file():
+        raise InputError(
+            f"The model '{name}' is a file",
+            expected="a folder with config.json and model.safetensors; pickled weights (.bin, .pt) can run code and are never read",
+            fix="give the folder; where you trust a pickled file, load it with transformers, then model.save_pretrained(FOLDER)",
+        )
     if name and folder.is_dir():
         return ModelReference(name, str(folder.resolve()), _folder_fingerprint(name, folder))
     if not _HUB_NAME.fullmatch(name) or name.count("/") > 1:
@@ -87,7 +118,7 @@ def _from_hub(name: str) -> ModelReference:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
-        folder = Path(snapshot_download(name, allow_patterns=list(MODEL_FILES), ignore_patterns=["*/*"]))
+        folder = Path(snapshot_download(name, allow_patterns=list(_patterns(name)), ignore_patterns=["*/*"]))
     except GatedRepoError as error:
         raise InputError(
             f"The model '{name}' is only given to people who accepted its terms",
@@ -112,8 +143,13 @@ def _from_hub(name: str) -> ModelReference:
 def _folder_fingerprint(name: str, folder: Path) -> str:
     """A hash over the names and contents of the model's files."""
     _check_files(name, folder)
-    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)})
+    files = sorted({path for pattern in _patterns(name) for path in folder.glob(pattern)})
     return content_hash([(path.name, _stable_hash(path)) for path in files])
+
+
+def _patterns(name: str) -> tuple[str, ...]:
+    """What is downloaded of a model, and what its fingerprint covers."""
+    return (*MODEL_FILES, "*.py") if trusts(name) else MODEL_FILES
 
 
 def _check_files(name: str, folder: Path) -> None:

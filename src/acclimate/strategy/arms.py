@@ -68,6 +68,7 @@ class Arm:
             ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
         objectives: further terms of the loss, by name with their settings.
+        pretrain: what happens to the base model before fine-tuning, in order (``acclimate.tune.learn``); the probe does not see it.
         learn: trains several times, one training built on the last (``acclimate.tune.learn.COURSES``); seen in fine-tuning alone.
         features: adapts the frozen vectors on which the probe is fitted (``acclimate.tune.shallow``); None leaves them.
         target_weight: how much a target example weighs against a source example.
@@ -81,6 +82,7 @@ class Arm:
     pick: Pick = dataclasses.field(default_factory=Pick)
     augment: tuple[Method, ...] = ()
     objectives: tuple[Method, ...] = ()
+    pretrain: tuple[Method, ...] = ()
     learn: Method | None = None
     features: Method | None = None
     target_weight: float = 1.0
@@ -103,7 +105,7 @@ class Arm:
             parts.append(f"{self.select} {self.budget}" + ("" if self.pick == Pick() else f" [{self.pick}]"))
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
-        parts += [str(method) for method in (*self.augment, *self.objectives)]
+        parts += [str(method) for method in (*self.augment, *self.pretrain, *self.objectives)]
         parts += [f"{self.learn}"] if self.learn else []
         parts += [f"{self.features} on features"] if self.features else []
         return " + ".join(parts)

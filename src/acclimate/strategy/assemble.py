@@ -115,11 +115,21 @@ def _first_of_each(selections: Mapping[str, Selection]) -> dict[str, Selection]:
 
 
 def _samples(arm: Arm, target: Domain, grown: Domain) -> list[GeneratedExample]:
-    parents = dict(zip(target.ids, target.texts, strict=True))
+    parents = dict(zip(target.ids, target.contents, strict=True))
     step = max(1, len(grown) // _SHOWN)
     samples = []
     for row in list(range(0, len(grown), step))[:_SHOWN]:
         origin = orjson.loads(grown.table.column("origin")[row].as_py())
-        parent = parents[origin["parents"][0]]
-        samples.append(GeneratedExample(arm.name, origin["method"], str(grown.labels[row]), parent, grown.texts[row]))
+        shown = [_shown(content) for content in (parents[origin["parents"][0]], grown.contents[row])]
+        texts, pictures = zip(*shown, strict=True)
+        samples.append(GeneratedExample(arm.name, origin["method"], str(grown.labels[row]), *texts, *pictures))
     return samples
+
+
+def _shown(content: object) -> tuple[str, str]:
+    """A text and no picture, or a picture in words and as the address of its own content."""
+    if not isinstance(content, bytes):
+        return str(content), ""
+    from acclimate.data.images import described, thumbnail
+
+    return described(content), thumbnail(content)

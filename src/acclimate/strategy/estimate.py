@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from acclimate.data.domain import Domain
 from acclimate.engine.threads import one_thread
+from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
 from acclimate.strategy.plan import Plan
+from acclimate.strategy.units import every_content
 from acclimate.tune.examples import gather
 from acclimate.tune.probe import Probe
 from acclimate.tune.trainer import fine_tune
@@ -64,10 +67,10 @@ def _estimate(plan: Plan, embed: Embedder) -> Estimate:
     )
 
 
-def _sample(parts: Sequence[Domain], count: int) -> list[str]:
-    """Texts spread evenly over all parts."""
-    texts = [text for part in parts for text in part.texts]
-    return [texts[row] for row in np.linspace(0, len(texts) - 1, min(count, len(texts))).astype(int)]
+def _sample(parts: Sequence[Domain], count: int) -> Contents:
+    """Texts or pictures spread evenly over all parts."""
+    contents = every_content(parts)
+    return cast("Contents", [contents[row] for row in np.linspace(0, len(contents) - 1, min(count, len(contents))).astype(int)])
 
 
 def _seconds_per_text(parts: Sequence[Domain], embed: Embedder) -> float:
@@ -96,7 +99,8 @@ def _seconds_per_training(plan: Plan) -> float:
     times = []
     for steps in (1, 1 + _STEPS):
         started = time.perf_counter()
-        fine_tune(plan.model, examples, plan.target.classes, settings=dataclasses.replace(plan.tune, steps=steps))
+        settings = dataclasses.replace(plan.tune, steps=steps)
+        fine_tune(plan.model, examples, plan.target.classes, settings=settings, task=plan.task, hardware=plan.hardware)
         times.append(time.perf_counter() - started)
     per_step = max(times[1] - times[0], 0.0) / _STEPS
     return times[0] + per_step * plan.tune.steps

@@ -48,13 +48,15 @@ class ArmResult:
 
 @dataclasses.dataclass(frozen=True)
 class GeneratedExample:
-    """A generated example beside its parent, for the report."""
+    """A generated example beside its parent, for the report; of pictures ``data:`` addresses too."""
 
     arm: str
     method: str
     label: str
     parent: str
     text: str
+    parent_picture: str = ""
+    picture: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

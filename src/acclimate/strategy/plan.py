@@ -10,7 +10,10 @@ from acclimate.data.make import check_labels
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.strategy.arms import Arm, controls
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
+
+_KINDS = {"text": "texts", "image": "pictures", "chat": "conversations"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class Plan:
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
+        hardware: where and how fine-tuning computes.
         workers: processes among which the units of work are shared; results do not depend on it.
     """
 
@@ -42,6 +46,7 @@ class Plan:
     confirm_seeds: int = 3
     confirm_all: bool = False
     tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
+    hardware: Hardware = dataclasses.field(default_factory=Hardware)
     workers: int = 1
 
     @property
@@ -51,6 +56,7 @@ class Plan:
 
     def check(self) -> None:
         """Raise :class:`InputError` for what would fail, or mean nothing, after an hour of work."""
+        self._check_task()
         check_labels(self.source, self.target)
         if self.labels is not None and self.labels > len(self.target.labelled):
             raise InputError(
@@ -63,6 +69,16 @@ class Plan:
             raise InputError(f"Two arms are called '{twins[0]}'", expected="arms that differ", fix="remove one of them")
         self._check_features()
         self._check_folds()
+
+    def _check_task(self) -> None:
+        for part in (self.source, self.target.labelled):
+            wanted = "image-classification" if part.modality == "image" else "text-classification"
+            if self.task != wanted:
+                raise InputError(
+                    f"The task is {self.task}, and the examples of '{part.name}' are {_KINDS[part.modality]}",
+                    expected=f"task: {wanted}",
+                    fix="correct `task`, or name the column that is meant (text, image)",
+                )
 
     def _check_features(self) -> None:
         adapted = [arm.name for arm in self.arms if arm.features]

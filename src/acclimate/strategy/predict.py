@@ -67,7 +67,7 @@ def predictor(folder: str | None, model: str) -> Predict:
         from acclimate.tune.adapted import Adapted  # loads torch
 
         adapted = Adapted.load(Path(folder))
-        chances = adapted.predict_proba(examples.texts)
+        chances = adapted.predict_proba(examples.contents)
         return [adapted.classes[place] for place in chances.argmax(axis=1)]
 
     return predict

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from acclimate.augment import ONLINE
 from acclimate.augment.mix import ON_FEATURES
 from acclimate.augment.mix.mixup import mix_rows
+from acclimate.data.domain import Domain, concatenate
 from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
+from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
 from acclimate.models.objective import SeparatesTasks
 from acclimate.models.tokens import token_counter
-from acclimate.strategy.arms import Arm, as_given
+from acclimate.strategy.arms import Arm, Method, as_given
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
 from acclimate.strategy.outcome import Fidelity
@@ -32,12 +35,18 @@ from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
 from acclimate.tune.learn.base import Training
+from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, build_stages, carried_out
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.run import build_course
 from acclimate.tune.shallow import METHODS as SHALLOW
 from acclimate.tune.shallow.base import Given
 from acclimate.tune.terms import build_terms
+
+
+def every_content(parts: Sequence[Domain]) -> Contents:
+    """The texts, or the pictures, of several domains of one kind."""
+    return cast("Contents", [content for part in parts for content in part.contents])
 
 
 class Bench:
@@ -51,18 +60,18 @@ class Bench:
         self._checkpoints = checkpoints
 
     def warm(self) -> None:
-        """Embed every text that all units share, once, before they are shared among processes."""
+        """Embed everything that all units share, once, before they are shared among processes."""
         target = self.plan.target
         parts = [self.plan.source, target.labelled, target.unlabelled, target.test.inputs]
         parts += [target.validation.inputs] if target.validation else []
-        self.embed.warm([text for part in parts for text in part.texts], self.plan.workers)
+        self.embed.warm(every_content(parts), self.plan.workers)
 
     def key(self, arm: Arm, fidelity: Fidelity, seed: int) -> str:
         """The name of a unit, made of everything its result depends on."""
         plan, target = self.plan, self.plan.target
         inputs = (plan.source.fingerprint, target.labelled.fingerprint, target.unlabelled.fingerprint, target.test.fingerprint)
         validation = target.validation.fingerprint if target.validation else f"cv{plan.folds}"
-        training = dataclasses.asdict(plan.tune) if fidelity == "fine-tune" else {}
+        training = {**dataclasses.asdict(plan.tune), **plan.hardware.numbers} if fidelity == "fine-tune" else {}
         return content_hash(
             version("acclimate"), arm.name, str(arm), fidelity, seed, *inputs, validation, plan.labels, self._fingerprint, training
         )
@@ -101,10 +110,10 @@ class Bench:
         with one_thread():
             return [measure_quality(sifted, view, self.embed, ProbeLearner(self.embed)) for sifted in material.growth]
 
-    def keep(self, arm: Arm, folder: Path) -> None:
-        """Fine-tune an arm with the first seed, as its unit did, and save the model."""
+    def keep(self, arm: Arm, folder: Path, facts: Mapping[str, Any] | None = None) -> None:
+        """Fine-tune an arm with the first seed, as its unit did, and save the model; ``facts`` are for its card."""
         with one_thread():
-            self._train(arm, self.first_material(arm), 0, folder, save=True)
+            self._train(arm, self.first_material(arm), 0, folder, save=True, facts=facts)
 
     def _facts(
         self, arm: Arm, fidelity: Fidelity, seed: int, material: Material, parts: Mapping[str, list[Scores]]
@@ -137,7 +146,7 @@ class Bench:
             source=material.source,
             target=material.target,
             augmented=material.augmented,
-            unlabelled=material.unlabelled.texts,
+            unlabelled=material.unlabelled.contents,
             target_weight=arm.target_weight,
             several_tasks=several_tasks,
         )
@@ -176,20 +185,48 @@ class Bench:
             folder.rmdir()
         return adapted
 
-    def _train(self, arm: Arm, material: Material, seed: int, folder: Path | None, *, save: bool = False) -> Adapted:
+    def _train(
+        self,
+        arm: Arm,
+        material: Material,
+        seed: int,
+        folder: Path | None,
+        *,
+        save: bool = False,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
-        terms = build_terms([{"method": method.name, **as_given(method.settings)} for method in (*online, *arm.objectives)])
+        terms = build_terms([_spec(method) for method in (*online, *arm.objectives)])
         several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
-        training = Training(
-            self.plan.model,
-            self._examples(arm, material, several_tasks=several),
-            self.plan.target.classes,
-            settings=self.plan.tune,
-            objectives=terms,
-            seed=seed,
-            folder=folder,
-            save=save,
-        )
-        if arm.learn is None:
-            return training.run()
-        return build_course({"method": arm.learn.name, **as_given(arm.learn.settings)}).train(training)
+        stages = build_stages([_spec(method) for method in arm.pretrain])
+        before = None if folder is None else folder / STAGES_FOLDER
+        with carried_out(self.plan.model, stages, _corpora(material), seed=seed, folder=before) as start:
+            training = Training(
+                start.model,
+                self._examples(arm, material, several_tasks=several),
+                self.plan.target.classes,
+                settings=self.plan.tune,
+                objectives=terms,
+                seed=seed,
+                folder=folder,
+                save=save,
+                task=self.plan.task,
+                called=start.called,
+                hardware=self.plan.hardware,
+                facts=facts,
+            )
+            adapted = training.run() if arm.learn is None else build_course(_spec(arm.learn)).train(training)
+        if before is not None:
+            shutil.rmtree(before, ignore_errors=True)
+        return adapted
+
+
+def _spec(method: Method) -> dict[str, Any]:
+    return {"method": method.name, **as_given(method.settings)}
+
+
+def _corpora(material: Material) -> Corpora:
+    """Texts without labels: the target's own, and as its domain's what was kept of the source."""
+    mine = [] if material.target is None else [material.target.without_labels()]
+    source = None if material.source is None else material.source.without_labels()
+    return Corpora(concatenate("target", [*mine, material.unlabelled]), source)

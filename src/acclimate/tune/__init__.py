@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.augment import ONLINE
 from acclimate.tune.align import METHODS as ALIGN
-from acclimate.tune.learn import COURSES
 from acclimate.tune.learn import OBJECTIVES as LEARN
+from acclimate.tune.learn import WAYS as LEARN_WAYS
 from acclimate.tune.peft import METHODS as PEFT
 from acclimate.tune.regularize import METHODS as REGULARIZE
 from acclimate.tune.schedule import METHODS as SCHEDULE
@@ -24,5 +24,5 @@ WAYS: dict[str, Any] = {
     **SCHEDULE,
     **PEFT,
     **{name: method for name, method in SHALLOW.items() if name not in OBJECTIVES},
-    **COURSES,  # `self-training` of a model; that of the probe is told of there
+    **LEARN_WAYS,  # `self-training` of a model; that of the probe is told of there
 }

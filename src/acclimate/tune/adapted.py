@@ -23,8 +23,9 @@ from acclimate.models.loading import quiet
 from acclimate.models.reference import ModelReference
 from acclimate.models.vision import VisionEncoder
 from acclimate.tune.bases import TASKS, Trainable, load_trained
+from acclimate.tune.card import model_card
 from acclimate.tune.linear import linear_logits, softmax
-from acclimate.tune.readers import ImageReader, LanguageReader, Reader, TextReader
+from acclimate.tune.readers import ImageReader, Reader, Splitting, TextReader
 
 #: What acclimate needs beside Hugging Face's own files; written last, so a folder that has it is whole.
 ABOUT = "acclimate.json"
@@ -100,8 +101,8 @@ class Adapted:
             for file in sorted(Path(scratch).iterdir()):
                 with atomic_path(place / file.name) as temporary:
                     shutil.copyfile(file, temporary)
-        write_text(place / "README.md", self._card())
-        limit = {"max_length": self.reader.max_length} if isinstance(self.reader, (TextReader, LanguageReader)) else {}
+        write_text(place / "README.md", model_card(self.about, self.classes))
+        limit = {"max_length": self.reader.max_length} if isinstance(self.reader, (TextReader, Splitting)) else {}
         write_json(place / ABOUT, {**self.about, **limit})
 
     @classmethod
@@ -121,25 +122,6 @@ class Adapted:
         about = read_json(place / ABOUT)
         model, reader = load_trained(place, about.get("task", TASKS[0]), about.pop("max_length", 0))
         return cls(model.to(pick_device(device)).eval(), reader, about)
-
-    def _card(self) -> str:
-        lines = [f"- {name}: {value}" for name, value in self.about.items()]
-        kind = "text-generation" if self.task == "causal-lm" else self.task
-        front = ["---", "library_name: acclimate", f"pipeline_tag: {kind}", "---", ""]
-        said = [f"# A model for {self.task}, fine-tuned with acclimate", ""]
-        said += [f"Classes: {', '.join(self.classes)}.", ""] if self.classes else []
-        use = {
-            "text-classification": [
-                "from acclimate.tune.adapted import Adapted",
-                'Adapted.load("this folder").predict_proba(["..."])',
-            ],
-            "image-classification": [
-                "from acclimate.tune.adapted import Adapted",
-                'Adapted.load("this folder").predict_proba([open("a.png", "rb").read()])',
-            ],
-            "causal-lm": ["from transformers import AutoModelForCausalLM", 'AutoModelForCausalLM.from_pretrained("this folder")'],
-        }
-        return "\n".join([*front, *said, *lines, "", "```python", *use[self.task], "```", ""])
 
 
 def is_finished(folder: Path, training: str) -> bool:

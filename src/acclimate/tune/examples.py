@@ -44,6 +44,7 @@ class Examples:
         unlabelled: contents of the target domain without labels.
         soft: class probabilities ``(n, c)`` in the place of labels, which name the likeliest; None where labels are all there is.
         tasks: where examples are of several tasks.
+        replayed: ``(n,)`` bool, True for general examples that fill a set share of every batch; None where there are none.
     """
 
     contents: Sequence[Content]
@@ -53,9 +54,15 @@ class Examples:
     unlabelled: Sequence[Content] = ()
     soft: NDArray[np.float64] | None = None
     tasks: TaskLabels | None = None
+    replayed: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.contents)
+
+    @property
+    def replays(self) -> bool:
+        """Whether there are examples to replay."""
+        return self.replayed is not None and bool(self.replayed.any())
 
 
 def gather(
@@ -64,11 +71,12 @@ def gather(
     source: Domain | None = None,
     target: Domain | None = None,
     augmented: Domain | None = None,
+    replay: Domain | None = None,
     unlabelled: Sequence[Content] = (),
     target_weight: float = 1.0,
     several_tasks: bool = False,
 ) -> Examples:
-    """Source, target and augmented examples, in this order; augmented ones count as the target's.
+    """Source, target, augmented and replayed examples, in this order; augmented ones count as the target's.
 
     Args:
         classes: the label space, in the order of the class numbers; None for a language model, which looks at no label.
@@ -79,7 +87,8 @@ def gather(
         InputError: no example, a missing label, a label outside ``classes``, only one class, or a weight that is not a
             finite number of at least 0.
     """
-    parts = [(part, mine) for part, mine in ((source, False), (target, True), (augmented, True)) if part is not None and len(part)]
+    given = ((source, False), (target, True), (augmented, True), (replay, False))
+    parts = [(part, mine) for part, mine in given if part is not None and len(part)]
     contents = [content for part, _ in parts for content in contents_of(part, conversations=classes is None)]
     if classes is None and not contents:
         raise InputError("There is no example to learn from", expected="at least one")
@@ -92,8 +101,7 @@ def gather(
     else:
         labels = class_numbers(names, classes)
     from_target = np.concatenate([np.full(len(part), mine) for part, mine in parts])
-    given = np.concatenate([part.weights for part, _ in parts])
-    weights = given * np.where(from_target, target_weight, 1.0)
+    weights = np.concatenate([part.weights for part, _ in parts]) * np.where(from_target, target_weight, 1.0)
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
         worst = float(weights[~(weights >= 0)][0]) if (~(weights >= 0)).any() else 0.0
         raise InputError(
@@ -101,7 +109,13 @@ def gather(
             expected="finite weights of at least 0, not all of them 0",
             fix="check the weight column and target_weight",
         )
-    return Examples(contents, labels, weights / weights.mean(), from_target, unlabelled, tasks=tasks)
+    count = 0 if replay is None else len(replay)
+    replayed = np.arange(len(labels)) >= len(labels) - count if count else None
+    if count == len(labels):
+        raise InputError(
+            "There are only examples to replay", expected="examples of the domain as well", fix="give source or target"
+        )
+    return Examples(contents, labels, weights / weights.mean(), from_target, unlabelled, tasks=tasks, replayed=replayed)
 
 
 def of_target(
@@ -109,6 +123,7 @@ def of_target(
     *,
     source: Domain | None = None,
     augmented: Domain | None = None,
+    replay: Domain | None = None,
     target_weight: float = 1.0,
     labelled: bool = True,
     several_tasks: bool = False,
@@ -124,11 +139,12 @@ def of_target(
             source=source,
             target=target.labelled,
             augmented=augmented,
+            replay=replay,
             unlabelled=contents_of(target.unlabelled),
             target_weight=target_weight,
             several_tasks=several_tasks,
         )
-    return gather(None, source=source, target=target.inputs, augmented=augmented, target_weight=target_weight)
+    return gather(None, source=source, target=target.inputs, augmented=augmented, replay=replay, target_weight=target_weight)
 
 
 def contents_of(domain: Domain, *, conversations: bool = False) -> Sequence[Content]:

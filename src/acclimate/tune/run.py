@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from acclimate.engine.build import build
 from acclimate.models.objective import SeparatesTasks
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
-from acclimate.tune.bases import task_of
+from acclimate.tune.bases import LANGUAGE, task_of
 from acclimate.tune.examples import of_target
+from acclimate.tune.hardware import Hardware
 from acclimate.tune.learn import COURSES
 from acclimate.tune.learn.base import Course, Training
+from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, StageSpec, build_stages, carried_out
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Spec, build_terms
 
@@ -28,11 +31,15 @@ def tune(
     source: Selection | Domain | None = None,
     augmented: Domain | None = None,
     objectives: Sequence[Spec] = (),
+    pretrain: Sequence[StageSpec] = (),
+    corpus: Domain | None = None,
+    replay: Domain | None = None,
     learn: str | Mapping[str, Any] | None = None,
     settings: TuneSettings | Mapping[str, Any] | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
     task: str | None = None,
+    hardware: Hardware | Mapping[str, Any] | None = None,
 ) -> Adapted:
     """Fine-tune ``model`` for the target on its labelled examples, and on source and augmented ones where given.
 
@@ -45,6 +52,9 @@ def tune(
         model: ``asset:minilm``, ``asset:efficientnet-lite0``, ``asset:smollm2``, a local folder, a hub name, or ``small-cnn``.
         source: a selection (its weights are used) or a whole domain.
         augmented: examples made from the target's; they count as the target's.
+        pretrain: what happens to the model before, in order: ``"dapt"``, ``"tapt"``, or ``{"method": "tapt", "steps": 200}``.
+        corpus: texts of the domain for these stages; where not given, what is learned from of the source.
+        replay: general examples, which fill the share ``settings.replay`` of every batch, in the stages as well.
         objectives: further terms of the loss: names such as ``"mixup"``, or ``{"method": "mixup", "alpha": 0.4, "weight": 1.0}``.
         learn: trains several times, one training built on the last: a name such as ``"self-training"``, or ``{"method":
             "self-training", "rounds": 5}``.
@@ -52,6 +62,7 @@ def tune(
         folder: where the model is saved at the end. A second call after a kill continues from the last checkpoint there.
         task: ``text-classification``, ``image-classification`` or ``causal-lm``; where not given, what the examples and the model
             are made for: pictures are classified, conversations and models such as SmolLM2 mean the next token.
+        hardware: see :class:`acclimate.tune.hardware.Hardware`; a mapping sets some of it.
 
     Raises:
         InputError: see :func:`acclimate.tune.trainer.fine_tune`.
@@ -65,17 +76,39 @@ def tune(
     """
     chosen = TuneSettings.of(settings)
     terms = build_terms(objectives)
+    stages = build_stages(pretrain)
     course = build_course(learn) if learn is not None else None
     kept, cleaned = clean(source.to_domain() if isinstance(source, Selection) else source, target)
     grown, _ = clean(augmented, target)
+    known, _ = clean(replay, target)
+    more, _ = clean(corpus, target)
     aim = task or task_of(model, target.labelled.modality)
-    classifies = aim != "causal-lm"
+    classifies = aim not in LANGUAGE
     several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
-    examples = of_target(cleaned, source=kept, augmented=grown, labelled=classifies, several_tasks=several)
+    examples = of_target(cleaned, source=kept, augmented=grown, replay=known, labelled=classifies, several_tasks=several)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
-    training = Training(model, examples, classes, chosen, terms, seed, place, save=place is not None, task=aim)
-    return training.run() if course is None else course.train(training)
+    given = Corpora(cleaned.inputs, kept if more is None else more, known)
+    before = None if place is None else place / STAGES_FOLDER
+    with carried_out(model, stages, given, seed=seed, folder=before) as start:
+        training = Training(
+            start.model,
+            examples,
+            classes,
+            chosen,
+            terms,
+            seed,
+            place,
+            save=place is not None,
+            task=aim,
+            called=start.called,
+            hardware=Hardware.of(hardware),
+            facts=_facts(target, source=kept, augmented=grown, corpus=more, replay=known),
+        )
+        made = training.run() if course is None else course.train(training)
+    if before is not None:
+        shutil.rmtree(before, ignore_errors=True)
+    return made
 
 
 def build_course(spec: str | Mapping[str, Any]) -> Course:
@@ -90,3 +123,12 @@ def build_course(spec: str | Mapping[str, Any]) -> Course:
     settings = {"method": spec} if isinstance(spec, str) else dict(spec)
     made: Course = build(COURSES, "way of learning", str(settings.pop("method", "")), settings)
     return made
+
+
+def _facts(target: Target, **parts: Domain | None) -> dict[str, Any]:
+    """The data, for the model's card."""
+    told = {"target": f"{target.name}, {len(target.labelled)} labelled and {len(target.unlabelled)} unlabelled examples"}
+    return {
+        "data": told
+        | {name: f"{part.name}, {len(part)} examples" for name, part in parts.items() if part is not None and len(part)}
+    }

@@ -10,18 +10,26 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["order", "unlabelled-order", "dropout", "objectives", "companions", "views"]
+Purpose = Literal["order", "unlabelled-order", "dropout", "objectives", "companions", "views", "masking"]
 
-_STREAM: dict[Purpose, int] = {"order": 0, "unlabelled-order": 1, "dropout": 2, "objectives": 3, "companions": 4, "views": 5}
+_STREAM: dict[Purpose, int] = {
+    "order": 0,
+    "unlabelled-order": 1,
+    "dropout": 2,
+    "objectives": 3,
+    "companions": 4,
+    "views": 5,
+    "masking": 6,
+}
 
 
-def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0) -> int:
-    """An independent 63-bit seed for one purpose at one step on one process.
+def derive(seed: int, purpose: Purpose, step: int = 0, rank: int = 0, *part: int) -> int:
+    """An independent 63-bit seed for one purpose at one step on one process, and for a later part of that step's batch.
 
     >>> derive(0, "dropout", 1) == derive(0, "dropout", 1), derive(0, "dropout", 1) == derive(0, "dropout", 2)
     (True, False)
     """
-    sequence = np.random.SeedSequence([seed, _STREAM[purpose], step, rank])
+    sequence = np.random.SeedSequence([seed, _STREAM[purpose], step, rank, *part])
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

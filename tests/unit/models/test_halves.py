@@ -100,7 +100,7 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def language_model(folder: Path) -> LanguageModel:
-    return LanguageModel.from_causal(transformers.AutoModelForCausalLM.from_pretrained(folder)).eval()
+    return LanguageModel.copy_of(transformers.AutoModelForCausalLM.from_pretrained(folder)).eval()
 
 
 def test_a_language_models_halves_are_its_own_logits(causal: Path) -> None:

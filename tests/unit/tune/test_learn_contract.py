@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from acclimate.tune import checkpoints
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import load_base
 from acclimate.tune.examples import gather
-from acclimate.tune.learn import COURSES, METHODS, OBJECTIVES
+from acclimate.tune.learn import COURSES, METHODS, OBJECTIVES, STAGES
 from acclimate.tune.learn.base import Training
 from acclimate.tune.learn.self_training import SelfTraining
 from acclimate.tune.run import tune
@@ -41,7 +42,8 @@ IMAGE_SETTINGS = {**SETTINGS, "fixmatch": {"weak": "none", "strong": "colour", "
 BY_MODALITY = {"text": SETTINGS, "image": IMAGE_SETTINGS}
 #: Parameters that no loss reaches: BERT's pooler is not used.
 UNUSED = "encoder.pooler."
-PAIRS = [(name, modality) for name, method in METHODS.items() for modality in method.modality]
+FINE_TUNING = {**OBJECTIVES, **COURSES}
+PAIRS = [(name, modality) for name, method in FINE_TUNING.items() for modality in method.modality]
 
 every_pair = pytest.mark.parametrize(("name", "modality"), PAIRS, ids=[f"{name}-{modality}" for name, modality in PAIRS])
 
@@ -130,7 +132,7 @@ def test_it_describes_itself_and_says_where_its_defaults_come_from(name: str) ->
     words = inspect.getdoc(method) or ""
     for word in ("Use when", "Avoid when", method.paper.rsplit(" ", 1)[0].split(";")[-1].strip().split(" ")[0]):
         assert word in words
-    assert (name in OBJECTIVES) != (name in COURSES)
+    assert sum(name in kind for kind in (OBJECTIVES, COURSES, STAGES, ["replay"])) == 1
 
 
 def test_an_easy_class_does_not_crowd_out_the_others(folders: dict[str, Path]) -> None:
@@ -155,6 +157,29 @@ def test_an_easy_class_does_not_crowd_out_the_others(folders: dict[str, Path]) -
         assert taught.contents[:20] == given.contents
     assert counts[True][0] >= 5
     assert counts[False] == [0, 20]
+
+
+def test_guesses_stand_beside_replayed_examples_and_are_none_of_them() -> None:
+    class Teacher:
+        def predict_proba(self, contents: Any) -> Any:
+            return np.tile([0.2, 0.8], (len(contents), 1))
+
+    given = gather(("bad", "good"), target=pool(20), replay=pool(8), unlabelled=[f"text {n}" for n in range(10)])
+    taught = SelfTraining().taught(given, Teacher(), 0.5)  # type: ignore[arg-type]
+    assert taught.replayed is not None
+    assert np.flatnonzero(taught.replayed).tolist() == list(range(20, 28))
+    assert len(taught.replayed) == len(taught)
+
+
+def test_rounds_start_from_the_model_that_stages_made(folders: dict[str, Path], tmp_path: Path) -> None:
+    stage = {"method": "tapt", "steps": 4, "batch_size": 4, "max_length": 32}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tiny encoder has no head for hidden words
+        before, again = (learned("self-training", "text", folders, steps=3, pretrain=[stage], folder=tmp_path / n) for n in "ab")
+    assert str(before.about["base"]).endswith("+ tapt")
+    assert before.about["learn"]["method"] == "self-training"
+    assert same(before, again)
+    assert not same(before, learned("self-training", "text", folders, steps=3))
 
 
 def test_soft_guesses_are_taught_as_they_are_and_named_by_the_likeliest(folders: dict[str, Path]) -> None:

@@ -194,7 +194,7 @@ def test_a_view_of_the_wrong_kind_is_refused() -> None:
 def test_a_batch_brings_the_ratio_of_unlabelled_examples_and_counts_how_often_each_was_seen() -> None:
     known = examples("text")
     draws = Draws(known, TuneSettings(steps=6, batch_size=4), 0, with_unlabelled=True, ratio=3)
-    numbers = [number for draw in (draws[place] for place in range(len(draws))) for number in draw[1:]]
+    numbers = [number for draw in (draws[place] for place in range(len(draws))) for number in draw.others]
     assert len(numbers) == 6 * 4 * 3
     count = len(known.unlabelled)
     assert sorted(numbers[:count]) == list(range(count))

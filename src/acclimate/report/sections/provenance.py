@@ -26,6 +26,8 @@ class Grown:
     label: str
     parent: Marked
     child: Marked
+    parent_picture: str = ""
+    picture: str = ""
 
 
 def generated(outcome: Outcome) -> dict[str, list[Grown]]:
@@ -33,12 +35,13 @@ def generated(outcome: Outcome) -> dict[str, list[Grown]]:
     by_arm: dict[str, list[Grown]] = {}
     seen: set[tuple[str, str]] = set()
     for example in outcome.generated:
-        key = (example.parent, example.text)
+        key = (example.parent_picture or example.parent, example.picture or example.text)
         if key in seen or len(by_arm.get(example.arm, ())) == _GENERATED:
             continue
         seen.add(key)
         parent, child = mark_changes(trim(example.parent, _READ), trim(example.text, _READ))
         grown = Grown(example.method, example.label, clip(parent, _SHOWN), clip(child, _SHOWN))
+        grown = dataclasses.replace(grown, parent_picture=example.parent_picture, picture=example.picture)
         by_arm.setdefault(example.arm, []).append(grown)
     return by_arm
 
@@ -52,6 +55,8 @@ class Refused:
     label: str
     parent: Marked
     child: Marked
+    parent_picture: str = ""
+    picture: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

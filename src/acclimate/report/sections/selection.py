@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.images import described, thumbnail
 from acclimate.data.words import folded_words
 from acclimate.report.figures import histogram
 from acclimate.report.texts import trim
@@ -29,6 +30,7 @@ class Pick:
     label: str
     text: str
     reason: str
+    picture: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _pairs(selection: Selection, dropped: NDArray[np.int64]) -> list[Pair]:
 
 def _pick(selection: Selection, row: int, reason: str) -> Pick:
     source = selection.source
-    return Pick(
-        float(selection.scores[row]), source.domains[row], source.labels[row] or "", trim(source.texts[row]), trim(reason, 160)
-    )
+    content = source.contents[row]
+    text, picture = (content, "") if isinstance(content, str) else (described(content), thumbnail(content))
+    told = (float(selection.scores[row]), source.domains[row], source.labels[row] or "")
+    return Pick(*told, trim(text), trim(reason, 160), picture)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # recipes and listings read names and settings without loading torch
     from acclimate.tune.adapted import Adapted
     from acclimate.tune.examples import Examples
+    from acclimate.tune.hardware import Hardware
     from acclimate.tune.settings import TuneSettings
     from acclimate.tune.terms import Term
 
@@ -27,6 +28,9 @@ class Training:
     folder: Path | None = None
     save: bool = False
     task: str = "text-classification"
+    called: str | None = None
+    hardware: Hardware | None = None
+    facts: Mapping[str, Any] | None = None
 
     def run(self, **changes: Any) -> Adapted:
         """Train, with some arguments changed."""
@@ -43,6 +47,9 @@ class Training:
             chosen.folder,
             chosen.save,
             chosen.task,
+            chosen.called,
+            chosen.hardware,
+            chosen.facts,
         )
 
 

@@ -76,8 +76,10 @@ class SelfTraining:
         Raises:
             InputError: there is nothing to guess about, or the model guesses no class.
         """
-        if not training.examples.unlabelled or training.task == "causal-lm":
-            found = "a language model" if training.task == "causal-lm" else "no target examples without labels"
+        from acclimate.tune.bases import LANGUAGE
+
+        if not training.examples.unlabelled or training.task in LANGUAGE:
+            found = "a language model" if training.task in LANGUAGE else "no target examples without labels"
             raise InputError(
                 f"self-training was given {found}",
                 expected="a classifier and a target with unlabelled examples",
@@ -108,6 +110,7 @@ class SelfTraining:
         if self.soft or examples.soft is not None:
             known = np.eye(classes)[examples.labels] if examples.soft is None else examples.soft
             soft = np.vstack([known, guessed[rows] if self.soft else np.eye(classes)[labels]])
+        replayed = None if examples.replayed is None else np.concatenate([examples.replayed, np.zeros(len(rows), dtype=bool)])
         return dataclasses.replace(
             examples,
             contents=[*examples.contents, *(examples.unlabelled[row] for row in rows)],
@@ -115,6 +118,7 @@ class SelfTraining:
             weights=weights / weights.mean(),
             from_target=np.concatenate([examples.from_target, np.ones(len(rows), dtype=bool)]),
             soft=soft,
+            replayed=replayed,
         )
 
 
