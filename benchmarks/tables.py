@@ -456,10 +456,10 @@ def _digits(result: Mapping[str, Any]) -> str:
         "## Digits without target labels (`make bench-digits`)\n\n"
         f"The small CNN from scratch on {result['source']:,} source digits and {result['target']:,} unlabelled target ones, "
         f"{result['settings']['steps']} steps of {result['settings']['batch_size']}, {result['seeds']} seeds; accuracy in percent "
-        f"on up to {result['test']:,} digits of the target's own test. Columns: who chose among an arm's candidates (weights of its "
-        f"term), three validators without labels, and {result['held']} labelled target digits. “any” chooses among all arms. ▲, ▼: "
-        "better, worse than source only by interval and Holm-corrected test. Published: SKADA-Bench and, for cdan, Long 2018, "
-        "chosen with target labels, on all digits."
+        f"on up to {result['test']:,} digits of the target's own test. Columns: who chose among an arm's candidates (weights of "
+        f"its term), three validators without labels, and {result['held']} labelled target digits. “any” chooses among all arms. "
+        "▲, ▼: better, worse than source only by interval and Holm-corrected test. Published: SKADA-Bench and, for cdan, Long "
+        "2018, chosen with target labels, on all digits."
     ]
     for pair in pairs:
         body = [
