@@ -454,7 +454,7 @@ def _digits(result: Mapping[str, Any]) -> str:
     marks = {"helped": "▲", "hurt": "▼", "no evidence": "", "–": ""}
     text = [
         "## Digits without target labels (`make bench-digits`)\n\n"
-        f"The small CNN from scratch on {result['source']:,} source digits and {result['target']:,} unlabelled target ones, "
+        f"The small CNN from scratch on up to {result['source']:,} source digits and {result['target']:,} unlabelled target ones, "
         f"{result['settings']['steps']} steps of {result['settings']['batch_size']}, {result['seeds']} seeds; accuracy in percent "
         f"on up to {result['test']:,} digits of the target's own test. Columns: who chose among an arm's candidates (weights of "
         f"its term), three validators without labels, and {result['held']} labelled target digits. “any” chooses among all arms. "
@@ -515,6 +515,7 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "guards": _guards,
     "augment-gain": _augment_gain,
     "digits": _digits,
+    "digits-large": _digits,
     "amazon": _amazon,
     "startup": _startup,
     "step-cost": _step_cost,
