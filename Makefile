@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
-	bench-augment bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
+	bench-tune bench-augment bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
 	bench-augment-images bench-perez-wang bench-augment-text bench-scale bench-near-duplicates bench-guards bench-augment-gain \
-	bench-packing bench-forgetting
+	bench-packing bench-forgetting bench-digits bench-amazon
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -51,13 +51,15 @@ format: $(READY)
 	$(BIN)/ruff format src tests benchmarks
 
 # Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
+bench-tune: bench-digits bench-amazon bench-packing bench-forgetting
+
 bench-augment: bench-augment-text bench-augment-images bench-step-cost bench-augment-gain bench-perez-wang bench-guards
 
 bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradients bench-kmm bench-tradaboost
 
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
 	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale \
-	bench-near-duplicates bench-guards bench-augment-gain bench-packing bench-forgetting: bench-%: $(READY)
+	bench-near-duplicates bench-guards bench-augment-gain bench-packing bench-forgetting bench-digits bench-amazon: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.

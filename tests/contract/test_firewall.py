@@ -27,6 +27,7 @@ from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import Bench
 from acclimate.tune import OBJECTIVES
+from acclimate.tune.learn import COURSES
 from acclimate.tune.settings import TuneSettings
 from tests.answering import answering, obliging
 from tests.causal import make_causal
@@ -43,6 +44,7 @@ ARMS = [
     # from-corpus makes conversations, which no classifier learns from
     *(Arm("none", augment=(Method(name),)) for name in (*EXPANDERS, *ONLINE) if name != "from-corpus"),
     *(Arm("all", objectives=(Method(name),)) for name in OBJECTIVES if name not in ONLINE),
+    *(Arm("all", learn=Method(name)) for name in COURSES),
     Arm("none", augment=(Method("policy", settings({"methods": ["eda"], "trials": 2, "folds": 2, "times": 2})),)),
 ]
 

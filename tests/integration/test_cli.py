@@ -145,6 +145,10 @@ MISTAKES = {
         ("tune", "{0}/encoder", "{0}/clinic.csv", "--objectives", "mixpu", "--out", "{0}/x", "--dry-run"),
         "'mixup'",
     ),
+    "an unknown way of learning": (
+        ("tune", "{0}/encoder", "{0}/clinic.csv", "--learn", "self-trainig", "--out", "{0}/x", "--dry-run"),
+        "'self-training'",
+    ),
     "an unknown model, dry": (("tune", "asset:minlm", "{0}/clinic.csv", "--out", "{0}/x", "--dry-run"), "'minilm'"),
     "a folder that is no model, dry": (("evaluate", "{0}", "{0}/clinic.csv", "--dry-run"), "acclimate"),
     "an unknown measure, dry": (("gap", "{0}/pool.jsonl.gz", "{0}/clinic.csv", "--methods", "mmd,corl", "--dry-run"), "'coral'"),

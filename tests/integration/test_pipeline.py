@@ -198,9 +198,26 @@ def test_arms_adapt_frozen_vectors_with_and_without_target_labels(recipe: Path, 
     assert named["all source + tca on features"].comparison is not None
 
 
+def test_arms_learn_in_rounds_and_by_views_that_a_recipe_sets(recipe: Path, tmp_path: Path) -> None:
+    text = recipe.read_text(encoding="utf-8").replace("{seeds: 1}", "{seeds: 1, all_arms: true}").replace("seeds: 3", "seeds: 2")
+    start, end = text.index("arms:"), text.index("seeds: 2")
+    views = "{method: fixmatch, ratio: 1, strong: {method: eda, synonyms: none, operations: [swap]}}"
+    arms = ["  - {source: all, tune: {learn: {method: self-training, rounds: 1, prior: true}}}"]
+    arms += [f"  - {{source: all, tune: {{objectives: [{views}]}}}}", "  - {source: all, tune: {objectives: [multi-task]}}"]
+    recipe.write_text("\n".join([text[:start] + "arms:", *arms, text[end:]]), encoding="utf-8")
+    outcome = compare(recipe, tmp_path / "out")
+    tuned = {result.name for result in outcome.results if result.fidelity == "fine-tune"}
+    assert "all source + target + self-training(prior=True, rounds=1)" in tuned
+    assert any("fixmatch(ratio=1" in name for name in tuned)
+    assert not list((tmp_path / "out").rglob(".rounds"))
+
+
 @pytest.mark.parametrize(
     ("arm", "found"),
     [
+        ("{source: all, tune: {learn: self-trainig}}", "did you mean 'self-training'"),
+        ("{source: all, tune: {learn: {method: self-training, round: 3}}}", "did you mean 'rounds'"),
+        ("{source: all, tune: {objectives: [{method: fixmatch, strong: edaa}]}}", "edaa"),
         ("{source: all, tune: {features: tcaa}}", "tca"),
         ("{source: all, tune: {features: {method: tca, dimension: 3}}}", "dimensions"),
         ("{target: false, tune: {features: tca}}", "source: all"),

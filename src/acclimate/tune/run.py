@@ -115,7 +115,7 @@ def build_course(spec: str | Mapping[str, Any]) -> Course:
     """A way of learning that trains several times, from its name or a mapping with ``method`` and its settings.
 
     >>> build_course({"method": "self-training", "rounds": 2})
-    SelfTraining(rounds=2, share=0.5, balance=True, confidence=0.0, soft=False, weight=1.0)
+    SelfTraining(rounds=2, share=0.5, balance=True, prior=False, confidence=0.0, soft=False, weight=1.0)
 
     Raises:
         InputError: no such one, or a setting that it does not have.

@@ -25,7 +25,7 @@ from acclimate.tune.learn.fixmatch import FixMatch, consistency
 from acclimate.tune.learn.mt_tri import MtTri, agreement_loss, orthogonality
 from acclimate.tune.learn.multi_task import MultiTask, reconciled_gradients, surgery, weigh_by_uncertainty
 from acclimate.tune.learn.prototypes import Prototypes, episode
-from acclimate.tune.learn.pseudo_labels import balanced, class_thresholds, pseudo_labels
+from acclimate.tune.learn.pseudo_labels import balanced, by_prior, class_thresholds, pseudo_labels
 from acclimate.tune.learn.setfit import SetFit, pair_loss
 from acclimate.tune.settings import TuneSettings
 from tests.online import CLASSES, base, batch_of, examples, gradients
@@ -303,6 +303,15 @@ def test_balanced_guesses_are_cbsts() -> None:
             expected[row] = int(scores.argmax())
     rows, labels = balanced(guessed, share)
     assert dict(zip(rows.tolist(), labels.tolist(), strict=True)) == expected
+
+
+def test_guesses_by_prior_are_the_likeliest_of_each_class() -> None:
+    guessed = softmax(RNG.normal(size=(20, 2)) + np.array([2.0, 0]))
+    rows, labels = by_prior(guessed, 0.5, np.array([0.5, 0.5]))
+    ranked = np.argsort(-guessed[:, 0])
+    assert set(rows[labels == 0].tolist()) == set(ranked[:5].tolist())
+    assert set(rows[labels == 1].tolist()) == set(ranked[-5:].tolist())
+    assert np.bincount(by_prior(guessed, 1.0, np.array([0.25, 0.75]))[1]).tolist() == [5, 15]
 
 
 @settings(max_examples=50, deadline=None)

@@ -42,8 +42,28 @@ def surest(guessed: Matrix, share: float) -> tuple[NDArray[np.int64], NDArray[np
     return rows, guessed[rows].argmax(1)
 
 
+def by_prior(guessed: Matrix, share: float, prior: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(rows, their labels): of every class its part of the given share of all rows, the likeliest pairs of row and class first.
+
+    Args:
+        prior: the part of each class ``(c,)``, sum 1.
+
+    >>> [part.tolist() for part in by_prior(np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]), 1.0, np.array([0.5, 0.5]))]
+    [[0, 1, 2], [0, 0, 1]]
+    """
+    left = np.ceil(share * len(guessed) * prior).astype(np.int64)
+    total = int(np.ceil(share * len(guessed)))
+    labels = np.full(len(guessed), -1)
+    for pair in np.argsort(-guessed.ravel(), kind="stable").tolist():
+        row, number = divmod(pair, guessed.shape[1])
+        if labels[row] < 0 and left[number] and total:
+            labels[row], left[number], total = number, left[number] - 1, total - 1
+    rows = np.flatnonzero(labels >= 0)
+    return rows, labels[rows]
+
+
 def pseudo_labels(
-    guessed: Matrix, share: float, *, balance: bool, confidence: float = 0.0
+    guessed: Matrix, share: float, *, balance: bool, confidence: float = 0.0, prior: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(rows, their labels) of the guesses that are taken.
 
@@ -51,11 +71,15 @@ def pseudo_labels(
         guessed: probabilities ``(n, c)``.
         share: of the rows, or with ``balance`` of those of each class.
         confidence: rows whose winning probability is lower are left out.
+        prior: see :func:`by_prior`, which is asked instead where this is given.
 
     >>> guessed = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
     >>> [part.tolist() for part in pseudo_labels(guessed, 0.5, balance=True)]
     [[0, 2], [0, 1]]
     """
-    rows, labels = balanced(guessed, share) if balance else surest(guessed, share)
+    if prior is not None:
+        rows, labels = by_prior(guessed, share, prior)
+    else:
+        rows, labels = balanced(guessed, share) if balance else surest(guessed, share)
     kept = guessed[rows].max(1) >= confidence if len(rows) else np.zeros(0, dtype=bool)
     return rows[kept], labels[kept]
