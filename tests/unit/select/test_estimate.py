@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -94,12 +95,26 @@ def test_nothing_of_the_measurement_stays(folder: Path, monkeypatch: pytest.Monk
 
 def test_a_slow_method_is_measured_on_less(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = pool(folder / "pool.jsonl", text="text")
-    whole = estimate(pieces, TARGET, choice=asked("dsir", 500))
+    whole = estimate(pieces, TARGET, choice=asked("dsir", 500))  # the last of several looks, each larger than the one before
     assert whole.measured_bytes == pieces.bytes
     monkeypatch.setattr(measuring, "SECONDS", 1e-6)
     little = estimate(pieces, TARGET, choice=asked("dsir", 500))
     assert little.measured_bytes == 3 * measuring.FIRST_BYTES
     assert little.rows == pytest.approx(ROWS, rel=0.03)
+
+
+def test_vectors_that_are_remembered_do_not_make_a_dry_run_endless(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def pieces_of(pieces: Any, each: int) -> Any:
+        looked.append(each)
+        return cut(pieces, each)
+
+    cut = measuring._pieces
+    monkeypatch.setattr(measuring, "_pieces", pieces_of)
+    estimate(pool(folder / "pool.jsonl", text="text"), TARGET, choice=asked("random", 500))
+    assert len(looked) > 2
+    assert all(after <= measuring.GROWTH * before for before, after in itertools.pairwise(looked))
 
 
 def test_the_command_tells_it_and_writes_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,9 @@ from acclimate.select.stream.threshold import Threshold, chosen, find_threshold
 #: Bytes of each piece that is measured, at most, and how many pieces: from the beginning, the middle and the end.
 PIECE_BYTES, PIECES = 12 << 20, 3
 #: Bytes of a first look, which says how fast a method is; and CPU seconds that all pieces may take, about, beside the fit.
-FIRST_BYTES, SECONDS = 1 << 18, 15.0
+FIRST_BYTES, SECONDS = 1 << 16, 15.0
+#: How many times as large as the last pieces the next ones are, at most.
+GROWTH = 8
 #: Seconds until a further worker process has loaded what it needs, measured on two cores.
 _WORKER_START = 1.5
 
@@ -106,12 +108,21 @@ def estimate(
     tools = dataclasses.replace(tools or Toolbox(), seed=choice.seed)
     with tempfile.TemporaryDirectory(prefix="acclimate-estimate-") as name:
         job = choice.job(pool, target, Path(name) / "first", tools)
-        first, loaded = _first(_Measure(job, target, tools, choice, format))
-        shutil.rmtree(job.work)
-        each = min(PIECE_BYTES, max(FIRST_BYTES, int(SECONDS / PIECES / max(first.each / first.bytes, 1e-12))))
-        job = dataclasses.replace(job, selector=choice.selector(tools), work=Path(name) / "work")
-        taken = _Measure(job, target, tools, choice, format)(_pieces(pool, each))
+        taken, loaded = _first(_Measure(job, target, tools, choice, format))
+        each, grows = FIRST_BYTES, True
+        while grows:
+            shutil.rmtree(job.work)
+            each, before = _next_size(each, taken), each
+            job = dataclasses.replace(job, selector=choice.selector(tools))
+            taken = _Measure(job, target, tools, choice, format)(_pieces(pool, each))
+            grows = each > before and _next_size(each, taken) > 1.5 * each
     return _scaled(pool, taken, choice, workers, started + loaded)
+
+
+def _next_size(each: int, taken: _Taken) -> int:
+    """Bytes of the next pieces to measure: not too many more at once, for what was measured may have been remembered vectors."""
+    affordable = int(SECONDS / PIECES * taken.bytes / max(taken.each, 1e-9))
+    return max(FIRST_BYTES, min(affordable, GROWTH * each, PIECE_BYTES))
 
 
 @dataclasses.dataclass
