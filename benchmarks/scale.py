@@ -109,11 +109,11 @@ def workers() -> dict[str, Any]:
 
 
 def growth() -> dict[str, Any]:
-    """Time per document by the size of the pool; what a start takes is measured on an almost empty pool and told apart."""
+    """Time per document by the size of the pool, of which a twentieth is kept; a start, on an almost empty pool, is told apart."""
     nothing = ours(make_pool(200, FOLDER / "pool-0k.jsonl"), take=20)
     rows = []
     for count in SIZES:
-        taken = median_of([ours(a_pool(count)) for _ in range(1 if count == SIZES[2] else 3)])
+        taken = median_of([ours(a_pool(count), take=count // 20) for _ in range(1 if count == SIZES[2] else 3)])
         each = 1e6 * taken["cpu"] / count
         rows.append({"documents": count, "cpu": taken["cpu"], "first_mb": taken["first_mb"], "each": each,
                      "each_without_start": 1e6 * (taken["cpu"] - nothing.cpu) / count})  # fmt: skip

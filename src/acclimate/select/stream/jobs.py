@@ -17,7 +17,7 @@ from acclimate.data.bad_rows import BadRows
 from acclimate.data.blocks import Reading, blocks, take
 from acclimate.data.domain import Domain, unify
 from acclimate.data.hygiene import Removal, Sweeper, removal_table
-from acclimate.data.pieces import Wanted
+from acclimate.data.pieces import BLOCK_ROWS, Wanted
 from acclimate.data.shards import Pool, Shard
 from acclimate.data.write import write
 from acclimate.engine.storage import atomic_path, write_array, write_parquet
@@ -239,21 +239,35 @@ def keep(job: Job, item: ToKeep) -> tuple[int, float]:
 
 def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
     shard = item.shard
-    table = np.load(job.place("scores", shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
-    positions = chosen(load_scores(job, shard.number)[0], item.threshold, item.ties_before)
     places = job.place("offsets", shard.number, ".npy")
     offsets = np.load(places, mmap_mode="r", allow_pickle=False) if places.exists() else None
-    rows = take(shard, job.pool, positions, item.first_row, offsets)
+    positions = chosen(load_scores(job, shard.number)[0], item.threshold, item.ties_before)
+    # Where rows can be read apart, a part after another: a shard of which much is kept would be in memory several times over.
+    step = len(positions) if offsets is None else BLOCK_ROWS
+    tables, weights = [], []
+    for start in range(0, len(positions), step):
+        part = slice(start, start + step)
+        rows = take(shard, job.pool, positions[part], item.first_row, offsets)
+        table, own = _told(job, item, rows, positions[part], item.ranks[part])
+        tables.append(table)
+        weights.append(own)
+    with atomic_path(job.place("kept", shard.number, ".parquet")) as temporary:  # read once, soon
+        pq.write_table(unify(tables), temporary, compression="lz4", use_dictionary=False, write_statistics=False)
+    return shard.number, float(np.sum(np.concatenate(weights)))
+
+
+def _told(job: Job, item: ToKeep, rows: pa.Table, positions: Integers, ranks: Integers) -> tuple[pa.Table, Floats]:
+    """Chosen rows with what is told of them, and their weights; columns of the user with such a name are renamed."""
     batch = Domain(job.pool.name, rows)
-    scores = np.asarray(table[1 if job.temperature is not None else 0])[positions]
+    scores = np.load(job.place("scores", item.shard.number, ".npy"), mmap_mode="r", allow_pickle=False)
     weights = cast("Weigher", job.selector).weights(batch) if "weighs" in job.selector.traits else np.ones(len(batch))
     columns = {
         "weight": pa.array(weights, pa.float64()),
-        "score": pa.array(scores, pa.float64()),
-        "rank": pa.array(item.ranks, pa.int64()),
+        "score": pa.array(np.asarray(scores[1 if job.temperature is not None else 0])[positions], pa.float64()),
+        "rank": pa.array(ranks, pa.int64()),
         "reason": pa.array(job.selector.reasons(batch), pa.string()),
         "position": pa.array(positions + item.first_row, pa.int64()),
-        "file": pa.array([shard.file] * len(batch), pa.string()),
+        "file": pa.array([item.shard.file] * len(batch), pa.string()),
     }
     for name, values in columns.items():
         if name in rows.column_names:
@@ -262,9 +276,7 @@ def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
             else:
                 rows = rows.rename_columns([f"{c}_original" if c == name else c for c in rows.column_names])
         rows = rows.append_column(name, values)
-    with atomic_path(job.place("kept", shard.number, ".parquet")) as temporary:
-        pq.write_table(rows, temporary, compression="lz4", use_dictionary=False, write_statistics=False)  # read once, soon
-    return shard.number, float(np.sum(weights))
+    return rows, weights
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
