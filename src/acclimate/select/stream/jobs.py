@@ -252,7 +252,9 @@ def _kept(job: Job, item: ToKeep) -> tuple[int, float]:
         tables.append(table)
         weights.append(own)
     with atomic_path(job.place("kept", shard.number, ".parquet")) as temporary:  # read once, soon
-        pq.write_table(unify(tables), temporary, compression="lz4", use_dictionary=False, write_statistics=False)
+        pq.write_table(
+            unify(tables), temporary, row_group_size=BLOCK_ROWS, compression="lz4", use_dictionary=False, write_statistics=False
+        )
     return shard.number, float(np.sum(np.concatenate(weights)))
 
 
@@ -292,7 +294,7 @@ class ToWrite:
 def write_part(job: Job, item: ToWrite) -> tuple[str, int]:
     """Write a part in the format of its name; gives the name and its rows."""
     with _frugally():
-        tables = (_scaled(job, number, item) for number in item.shards)
+        tables = (table for number in item.shards for table in _scaled(job, number, item))
         if item.path.suffix != ".parquet":
             table = pa.concat_tables(list(tables))
             write(table, item.path)
@@ -309,13 +311,15 @@ def write_part(job: Job, item: ToWrite) -> tuple[str, int]:
         return item.path.name, rows
 
 
-def _scaled(job: Job, number: int, item: ToWrite) -> pa.Table:
-    """The kept rows of a shard under the columns of the whole, with weights of mean 1."""
-    table = unify([item.schema.empty_table(), pq.read_table(job.place("kept", number, ".parquet"))])
-    if item.mean_weight > 0:
-        scaled = np.asarray(table.column("weight")) / item.mean_weight
-        table = table.set_column(table.schema.get_field_index("weight"), "weight", pa.array(scaled, pa.float64()))
-    return table.cast(item.schema)
+def _scaled(job: Job, number: int, item: ToWrite) -> Iterator[pa.Table]:
+    """The kept rows of a shard, some at a time, under the columns of the whole, with weights of mean 1."""
+    with pq.ParquetFile(job.place("kept", number, ".parquet")) as kept:
+        for batch in kept.iter_batches(BLOCK_ROWS, use_threads=False):
+            table = unify([item.schema.empty_table(), pa.Table.from_batches([batch])])
+            if item.mean_weight > 0:
+                scaled = np.asarray(table.column("weight")) / item.mean_weight
+                table = table.set_column(table.schema.get_field_index("weight"), "weight", pa.array(scaled, pa.float64()))
+            yield table.cast(item.schema)
 
 
 @contextlib.contextmanager
