@@ -470,11 +470,11 @@ def _scale(result: Mapping[str, Any]) -> str:
         )
     if "estimate" in parts:
         rows = [
-            (r["method"], f"{r['cpu_told']:.1f} / {r['cpu']:.1f}", f"{r['memory_told']:.0f} / {r['memory']:.0f}",
-             f"{r['disk_told']:.1f} / {r['disk']:.1f}")
+            (r["method"], f"{r['documents']:,}", f"{r['cpu_told']:.1f} / {r['cpu']:.1f}",
+             f"{r['memory_told']:.0f} / {r['memory']:.0f}", f"{r['disk_told']:.1f} / {r['disk']:.1f}")
             for r in parts["estimate"]["rows"]
         ]  # fmt: skip
-        text.append("\n\n**`--dry-run`, told / taken**\n\n" + table(("method", "CPU s", "memory MB", "disk MB"), rows))
+        text.append("\n\n**`--dry-run`, told / taken**\n\n" + table(("method", "documents", "CPU s", "memory MB", "disk MB"), rows))
     return "".join(text)
 
 
