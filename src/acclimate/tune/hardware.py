@@ -196,8 +196,8 @@ def pick_precision(name: str, device: torch.device) -> str:
 def pays_to_compile(device: str, steps: int, has_objectives: bool) -> bool:
     """The rule behind ``compile: auto``, see :data:`COMPILE_FROM`.
 
-    >>> pays_to_compile("cuda", 5_000, False), pays_to_compile("cuda", 100, False), pays_to_compile("cpu", 5_000, False)
-    (True, False, False)
+    >>> pays_to_compile("cuda", 100, False), pays_to_compile("cpu", 5_000, False)
+    (False, False)
     """
     return device == "cuda" and steps >= COMPILE_FROM and not has_objectives and importlib.util.find_spec("triton") is not None
 
