@@ -64,7 +64,8 @@ def _demo_llm(subject: str, out: Path, json: bool, dry_run: bool) -> None:
     print_table(f"\nSmolLM2 on held-out {subject}; elsewhere: film reviews; 95% intervals over texts", columns, rows(outcome))
     found = outcome.difference
     figures = f"{found.mean:+.3f} bits per byte, 95% interval {found.low:+.3f} … {found.high:+.3f}"
-    say(f"Verdict: choosing by {METHODS[0]} {outcome.verdict} against {METHODS[1]} at equal tokens: {figures}")
+    say(f"Verdict: {outcome.verdict}. Chosen by {METHODS[0]} against {METHODS[1]}, at equal tokens: {figures}")
+    say(f"Written: {out}")
 
 
 def run(
