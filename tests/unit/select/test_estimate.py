@@ -63,7 +63,7 @@ TARGET = open_target(from_columns("clinic", [" ".join(WORDS[row : row + 20]) for
 def test_rows_and_bytes_are_those_of_the_job(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, method: str, budget: Any, pick: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(measuring, "PIECE_BYTES", 900_000)  # as small beside this pool as pieces are beside a large one
+    monkeypatch.setattr(measuring, "PIECE_BYTES", 600_000)  # as small beside this pool as pieces are beside a large one
     pieces = pool(folder / f"pool{suffix}", text="text")
     told = estimate(pieces, TARGET, choice=asked(method, budget, **pick), tools=Toolbox(embed=embed))
     done = select_stream(pieces, TARGET, tmp_path / "out", choice=asked(method, budget, **pick), tools=Toolbox(embed=embed))

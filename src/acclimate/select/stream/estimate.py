@@ -140,6 +140,7 @@ class _Taken:
     fit_memory: int = 0
     scratch_bytes: int = 0
     part_bytes: int = 0
+    part_frame: int = 0
 
     @contextlib.contextmanager
     def clocked(self) -> Iterator[None]:
@@ -247,6 +248,8 @@ class _Measure:
             part = self.job.work / f"part.{self.format}"
             write_part(self.job, ToWrite(tuple(int(file.stem) for file in files), part, schema, 1.0))
         taken.kept, taken.part_bytes = found.taken, part.stat().st_size
+        if self.format == "parquet":  # its footer is written once, however many rows there are
+            taken.part_frame = pq.read_metadata(part).serialized_size
         taken.scratch_bytes = sum(
             file.stat().st_size for file in self.job.work.rglob("*") if file.is_file() and "fit" not in file.parts
         )
@@ -261,7 +264,7 @@ def _scale(pool: Pool, taken: _Taken) -> float:
 
 def _scaled(pool: Pool, taken: _Taken, choice: Choice, workers: int, start: float) -> Estimate:
     scale, workers = _scale(pool, taken), min(workers, len(pool.shards))
-    rows, kept_bytes = taken.rows * scale, int(taken.part_bytes * scale)
+    rows, kept_bytes = taken.rows * scale, taken.part_frame + int((taken.part_bytes - taken.part_frame) * scale)
     refit = max(1.0, min(taken.usable * scale, choice.fit_rows) / taken.fitted) if taken.fitted else 1.0
     fit, further = taken.fit * refit, _WORKER_START if workers > 1 else 0.0
     return Estimate(

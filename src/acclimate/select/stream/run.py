@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import time
@@ -22,7 +23,7 @@ from acclimate.engine.base import Engine
 from acclimate.engine.local import Local
 from acclimate.engine.progress import meter
 from acclimate.engine.storage import atomic_path, content_hash, file_hash, read_json, write_array, write_json
-from acclimate.errors import AcclimateError, InputError
+from acclimate.errors import AcclimateError, InputError, NoRoomError
 from acclimate.select import METHODS
 from acclimate.select.base import AddsUp, Selector, Toolbox
 from acclimate.select.needs import check_needs
@@ -165,7 +166,8 @@ class _Run:
                             self._save(known, statistic)
                             saved = time.monotonic()
                 except AcclimateError:  # raised between two shards: what was added up is what is known
-                    self._save(known, statistic)
+                    with contextlib.suppress(NoRoomError):  # where there is no room, that was said already
+                        self._save(known, statistic)
                     raise
             self._save(known, statistic)
         surveyed = [known[shard.number] for shard in self.pool.shards]
