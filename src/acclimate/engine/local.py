@@ -105,6 +105,8 @@ def _loaded(there: str) -> Any:
     """What is shared, its arrays mapped rather than read; loaded once in each worker."""
     import joblib
 
+    collect_rarely()
+    start_light()
     return joblib.load(there, mmap_mode="r")
 
 
@@ -157,8 +159,6 @@ def _mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: 
 
 def _in_worker(function: Callable[[Item], Result], item: Item, parent: int) -> Result:
     _end_with(parent)
-    collect_rarely()
-    start_light()
     return function(item)
 
 

@@ -105,7 +105,12 @@ class MinHash:
         return _sorted_elements(starts, hashes, self.words)  # type: ignore[no-any-return]  # compiled
 
     def alike(self, starts: Integers, values: Values, pairs: Integers) -> NDArray[np.bool_]:
-        """Which of ``m`` pairs are near duplicates by their elements, ``(m,)``; arguments as :func:`exact_similarity`."""
+        """Which of ``m`` pairs are near duplicates by their elements, ``(m,)``.
+
+        Args:
+            starts, values: as :meth:`elements` gives them.
+            pairs: ``(m, 2)`` of which texts.
+        """
         shared, sizes = _shared(starts, values, pairs), np.diff(starts)[pairs]
         if self.of == "union":
             return np.asarray(shared >= self.threshold * np.maximum(1, sizes.sum(axis=1) - shared))
@@ -172,17 +177,6 @@ def undecided(permutations: int, threshold: float, errors: float = 3.0) -> tuple
     slack = errors * math.sqrt(threshold * (1 - threshold) / permutations)
     low = least_agreeing(permutations, max(0.0, threshold - slack))
     return low, min(permutations, least_agreeing(permutations, threshold + slack))
-
-
-def exact_similarity(starts: Integers, values: Values, pairs: Integers) -> NDArray[np.float64]:
-    """Jaccard similarity of ``m`` pairs of multisets, ``(m,)``.
-
-    Args:
-        starts, values: as :meth:`MinHash.elements` gives them.
-        pairs: ``(m, 2)`` of which texts.
-    """
-    shared = _shared(starts, values, pairs)
-    return np.asarray(shared / np.maximum(1, np.diff(starts)[pairs].sum(axis=1) - shared))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types

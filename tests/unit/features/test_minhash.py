@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from acclimate.data.words import normalised
 from acclimate.engine.storage import content_hash
-from acclimate.features.minhash import MinHash, bands, exact_similarity, functions, least_agreeing, similarity, undecided
+from acclimate.features.minhash import MinHash, bands, functions, least_agreeing, similarity, undecided
 from acclimate.features.tokenize import fold, is_cjk, words
 from acclimate.features.word_kernels import encode, word_hashes
 from tests.unit.features.test_word_kernels import TEXTS, M, hashed, mixed
@@ -73,8 +73,9 @@ def test_exact_similarities_are_those_of_the_multisets(texts: list[str], order: 
     pairs = np.array([(a, b) for a in range(len(texts)) for b in range(len(texts))])
     starts, values = MinHash(order).elements(encode(texts))
     assert [Counter(values[a:b].tolist()) for a, b in itertools.pairwise(starts)] == bags
-    found = exact_similarity(starts, values, pairs)
-    assert found.tolist() == [(bags[a] & bags[b]).total() / max(1, (bags[a] | bags[b]).total()) for a, b in pairs]
+    exact = np.array([(bags[a] & bags[b]).total() / max(1, (bags[a] | bags[b]).total()) for a, b in pairs])
+    for threshold in {0.5, *exact[exact > 0]}:
+        assert MinHash(order, threshold=threshold).alike(starts, values, pairs).tolist() == (exact >= threshold).tolist()
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.8, 0.99, 1.0])

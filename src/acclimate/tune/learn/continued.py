@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from acclimate.data.domain import Domain
+from acclimate.tune.learn.stages import Corpora
 from acclimate.tune.settings import TuneSettings
 
 
-def training_settings(stage: Any) -> TuneSettings:
-    """The settings of a stage, which bear the names that training gives them.
+@dataclasses.dataclass(frozen=True)
+class Continued:
+    """A stage (:class:`acclimate.tune.learn.stages.Stage`) of further pre-training; which texts it reads, its kinds say.
 
-    Raises:
-        InputError: a value outside its range.
+    The kinds explain the fields, which bear the names that training gives them.
     """
-    names = {field.name for field in dataclasses.fields(TuneSettings)} & {field.name for field in dataclasses.fields(stage)}
-    return TuneSettings.of({name: getattr(stage, name) for name in sorted(names)})
+
+    name: ClassVar[str]
+    paper: ClassVar[str] = "Gururangan 2020"
+    modality: ClassVar[tuple[str, ...]] = ("text", "causal-lm")
+
+    steps: int = 500
+    lr: float = 1e-4
+    batch_size: int = 16
+    warmup: float = 0.06
+    max_length: int = 256
+    replay: float = 0.1
+    packing: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises InputError: a value outside its range."""
+        self._settings()
+
+    def carry_out(self, model: str, given: Corpora, folder: Path, seed: int, called: str) -> None:
+        """See :class:`acclimate.tune.learn.stages.Stage`."""
+        corpus = self._corpus(given)
+        continue_pretraining(model, corpus, self._settings(), folder, seed=seed, called=called, general=given.general)
+
+    def _corpus(self, given: Corpora) -> Domain:
+        raise NotImplementedError
+
+    def _settings(self) -> TuneSettings:
+        return TuneSettings.of(dataclasses.asdict(self))
 
 
 def continue_pretraining(

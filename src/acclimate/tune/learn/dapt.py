@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import ClassVar
 
-from acclimate.tune.learn.continued import continue_pretraining, training_settings
+from acclimate.data.domain import Domain
+from acclimate.tune.learn.continued import Continued
 from acclimate.tune.learn.stages import Corpora
 
 
 @dataclasses.dataclass(frozen=True)
-class Dapt:
+class Dapt(Continued):
     """Before fine-tuning, the model goes on pre-training on a corpus of the target's domain, without labels.
 
     (Gururangan 2020, section 3.) The corpus is the one that is given, else what was selected of the source. A masked model is
@@ -32,25 +32,9 @@ class Dapt:
     """
 
     name: ClassVar[str] = "dapt"
-    paper: ClassVar[str] = "Gururangan 2020"
-    modality: ClassVar[tuple[str, ...]] = ("text", "causal-lm")
     needs: ClassVar[tuple[str, ...]] = ("a corpus of the domain, or source texts",)
     summary: ClassVar[str] = "Goes on pre-training on a corpus of the domain, then fine-tunes."
     summary_zh: ClassVar[str] = "先在领域语料上继续预训练，再微调（DAPT）。"
 
-    steps: int = 500
-    lr: float = 1e-4
-    batch_size: int = 16
-    warmup: float = 0.06
-    max_length: int = 256
-    replay: float = 0.1
-    packing: bool = True
-
-    def __post_init__(self) -> None:
-        """Raises InputError: a value outside its range."""
-        training_settings(self)
-
-    def carry_out(self, model: str, given: Corpora, folder: Path, seed: int, called: str) -> None:
-        """See :class:`acclimate.tune.learn.stages.Stage`."""
-        settings, corpus = training_settings(self), given.of_domain(self.name)
-        continue_pretraining(model, corpus, settings, folder, seed=seed, called=called, general=given.general)
+    def _corpus(self, given: Corpora) -> Domain:
+        return given.of_domain(self.name)

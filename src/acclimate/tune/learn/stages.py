@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import inspect
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from acclimate.data.domain import Domain
-from acclimate.errors import InputError, unknown_name
+from acclimate.engine.build import build
+from acclimate.errors import InputError
 
 #: Where, inside the folder of a training, the models of stages before it lie while it lasts.
 STAGES_FOLDER = ".pretraining"
@@ -106,12 +106,5 @@ def _build(spec: StageSpec) -> Stage:
     if not isinstance(spec, (str, Mapping)):
         return spec
     values = {"method": spec} if isinstance(spec, str) else dict(spec)
-    name = str(values.pop("method", ""))
-    if name not in STAGES:
-        raise unknown_name("stage before fine-tuning", name, STAGES)
-    known = list(inspect.signature(STAGES[name]).parameters)
-    for setting in values:
-        if setting not in known:
-            raise unknown_name(f"setting of {name}", setting, known)
-    made: Stage = STAGES[name](**values)
+    made: Stage = build(STAGES, "stage", str(values.pop("method", "")), values)
     return made

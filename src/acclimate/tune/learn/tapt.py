@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import ClassVar
 
-from acclimate.tune.learn.continued import continue_pretraining, training_settings
+from acclimate.data.domain import Domain
+from acclimate.tune.learn.continued import Continued
 from acclimate.tune.learn.stages import Corpora
 
 
 @dataclasses.dataclass(frozen=True)
-class Tapt:
+class Tapt(Continued):
     """Before fine-tuning, the model goes on pre-training on the target's own texts, labelled and unlabelled ones, without labels.
 
     (Gururangan 2020, section 4.) A masked model is asked for 15% of the tokens, chosen anew at every visit, a causal one for the
@@ -31,25 +31,11 @@ class Tapt:
     """
 
     name: ClassVar[str] = "tapt"
-    paper: ClassVar[str] = "Gururangan 2020"
-    modality: ClassVar[tuple[str, ...]] = ("text", "causal-lm")
     needs: ClassVar[tuple[str, ...]] = ("unlabelled target texts",)
     summary: ClassVar[str] = "Goes on pre-training on the target's own texts, then fine-tunes."
     summary_zh: ClassVar[str] = "先在目标任务自身的无标注文本上继续预训练，再微调（TAPT）。"
 
     steps: int = 200
-    lr: float = 1e-4
-    batch_size: int = 16
-    warmup: float = 0.06
-    max_length: int = 256
-    replay: float = 0.1
-    packing: bool = True
 
-    def __post_init__(self) -> None:
-        """Raises InputError: a value outside its range."""
-        training_settings(self)
-
-    def carry_out(self, model: str, given: Corpora, folder: Path, seed: int, called: str) -> None:
-        """See :class:`acclimate.tune.learn.stages.Stage`."""
-        settings = training_settings(self)
-        continue_pretraining(model, given.task, settings, folder, seed=seed, called=called, general=given.general)
+    def _corpus(self, given: Corpora) -> Domain:
+        return given.task
