@@ -34,8 +34,12 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes the place of ``path``, on failure it is removed.
+
+    Args:
+        path: what is written.
+        lasting: wait until it is on the disk, so that it outlives a machine that stops; in vain for what is removed again at once.
 
     Raises:
         RunError: the disk is full or the folder cannot be written.
@@ -49,8 +53,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if lasting:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
@@ -111,9 +116,9 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def write_array(path: Path, array: NDArray[Any]) -> None:
+def write_array(path: Path, array: NDArray[Any], *, lasting: bool = True) -> None:
     """Write an array atomically, as ``numpy.save`` does; which does not say why it could not."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, lasting=lasting) as temporary, temporary.open("wb") as file:
         whole = np.asarray(array, order="C")  # ascontiguousarray would make a row of a single number
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
         file.write(whole.data if whole.size else b"")

@@ -121,7 +121,7 @@ def survey(job: Job, shard: Shard) -> Surveyed:
         write_parquet(job.place("sample", shard.number, ".parquet"), unify(samples))
     reasons = tuple(reading.bad_rows.reasons[:5])
     if statistic is not None and job.apart:
-        write_array(job.place("statistic", shard.number, ".npy"), statistic)
+        write_array(job.place("statistic", shard.number, ".npy"), statistic, lasting=False)  # added up at once
         statistic = None
     return Surveyed(shard.number, records, usable, len(removals), (reasons, reading.bad_rows.count), reading.digest, statistic)
 
