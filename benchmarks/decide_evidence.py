@@ -1,0 +1,161 @@
+"""The evidence from which deciding is judged and learned: every arm and control over more than 200 cells. `make bench-decide`.
+
+A cell is a pair of domains (`benchmarks/decide_cells.py`) and a number of target labels: none, 20, 100 or 500. Every arm and control
+is carried out by the bench that `compare` uses, on frozen features, over five seeds: each draws its own labels, random picks,
+generated examples and folds. With labels validation is out of fold over them; without, arms learn without target labels, and what
+label-free scores say of them is kept. A pair is one file; a stopped run goes on; several processes share the pairs.
+
+    python -m benchmarks.decide_evidence [--quick] [--only icwsm4,blitzer] [--part 0/2]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acclimate.engine.storage import atomic_path
+from acclimate.engine.threads import one_thread
+from acclimate.errors import AcclimateError
+from acclimate.evaluate.measure import Scores, evaluate, pool_scores
+from acclimate.strategy.arms import Arm, Method, controls, settings
+from acclimate.strategy.plan import Plan
+from acclimate.strategy.units import Bench
+from benchmarks.decide_cells import Pair, Problem, pairs, problem
+from benchmarks.validators import entropy, neighbourhood
+
+SIZES = (0, 20, 100, 500)
+SEEDS = 5
+FOLDS = 3
+BUDGET = "30%"
+#: Weight of a target label where source examples are learned from too.
+WEIGHT = 10.0
+FOLDER = Path("runs") / "bench-decide"
+#: Unlabelled target examples that label-free scores read.
+SHOWN = 500
+
+
+def arms_without_labels() -> tuple[Arm, ...]:
+    """What can be tried where no target example has a label."""
+    picks = [Arm("selected", target=False, select=Method(name), budget=BUDGET) for name in ("knn", "classifier")]
+    shallow = [
+        Arm("all", target=False, features=Method(name)) for name in ("coral", "subspace", "tca", "msda", "self-training")
+    ]
+    both = Arm("selected", target=False, select=Method("knn"), budget=BUDGET, features=Method("self-training"))
+    return (*picks, *shallow, both)
+
+
+def arms_with_labels(modality: str) -> tuple[Arm, ...]:
+    """What can be tried with some target labels: source data weighed, selected, aligned; target data grown and mixed."""
+    grow = Method("eda", settings({"times": 4})) if modality == "text" else Method("randaugment", settings({"times": 4}))
+    weighed = {"source": "all", "target_weight": WEIGHT}
+    return (
+        Arm(**weighed),
+        *(Arm("selected", select=Method(name), budget=BUDGET, target_weight=WEIGHT) for name in ("knn", "classifier")),
+        *(Arm(**weighed, features=Method(name)) for name in ("coral", "msda", "self-training")),
+        Arm("all", features=Method("easyadapt")),
+        Arm("none", augment=(grow,)),
+        Arm(**weighed, augment=(grow,)),
+        Arm(**weighed, augment=(Method("mixup"),)),
+    )
+
+
+def measure(pair: Pair) -> pa.Table:
+    """Every row of a pair: one for each size, arm and seed."""
+    at = problem(pair)
+    rows = [row for size in _sizes(at) for row in _rows(at, size)]
+    return pa.Table.from_pylist([{"data": pair.data, "source": pair.source, "target": pair.target, **row} for row in rows])
+
+
+def _sizes(at: Problem) -> Iterator[int]:
+    """Those for which there are labels enough: two of each class, and not more than there are."""
+    rarest = min(Counter(at.target.labelled.labels).values()) / len(at.target.labelled)
+    for size in SIZES:
+        if not size or (size <= 0.8 * len(at.target.labelled) and size * rarest >= 2):
+            yield size
+
+
+def _rows(at: Problem, size: int) -> Iterator[dict[str, Any]]:
+    tried = arms_with_labels(at.source.modality) if size else arms_without_labels()
+    beside = controls([arm for arm in tried if arm.source == "selected"])
+    if not size:
+        beside = tuple(arm if not arm.target else _unlabelled(arm) for arm in beside if arm.source != "none" and arm.control != "everything")
+    counts = Counter(at.target.labelled.labels)
+    folds = max(2, min(FOLDS, int(min(counts.values()) * size / len(at.target.labelled)))) if size else 2
+    plan = Plan(at.source, at.target, tried, "vectors", labels=size or None, folds=folds, seeds=_seeds())
+    bench = Bench(plan, at.embed, "vectors", None)  # type: ignore[arg-type]  # vectors, computed before
+    for seed in range(_seeds()):
+        for arm in (*beside, *tried):
+            begun = time.process_time()
+            try:
+                found = _with_labels(bench, arm, seed) if size else _without_labels(bench, arm, at, seed)
+            except AcclimateError as error:
+                sys.stdout.write(f"{at.target.name} {size} {arm.name}: {error}\n")
+                continue
+            yield {"labels": size, "seed": seed, "arm": arm.name, "is_control": arm.is_control, **found,
+                   "cpu_seconds": time.process_time() - begun}  # fmt: skip
+
+
+def _unlabelled(random: Arm) -> Arm:
+    """A random pick that learns from no target label."""
+    return Arm("selected", target=False, select=random.select, budget=random.budget, control=random.control)
+
+
+def _with_labels(bench: Bench, arm: Arm, seed: int) -> dict[str, Any]:
+    unit = bench.carry_out(arm, "probe", seed)
+    correct = {split: unit.correct(split)[1].astype(bool).tolist() for split in ("test", "validation")}
+    scores = {split: float(np.mean(values)) for split, values in correct.items()}
+    return {**scores, "test_correct": correct["test"], "validation_correct": correct["validation"], "trained_on": sum(unit.facts["trained_on"].values())}
+
+
+def _without_labels(bench: Bench, arm: Arm, at: Problem, seed: int) -> dict[str, Any]:
+    with one_thread():
+        material = bench.workshop.material(arm, at.target, seed)
+        model = bench._probe(arm, material, seed)
+        scores: Scores = pool_scores([evaluate(model, at.target)])
+        chances = model.predict_proba(at.target.inputs.contents[:SHOWN])
+    correct = np.asarray(scores.correct, dtype=bool)
+    label_free = {"entropy": entropy(chances), "snd": neighbourhood(chances), "bnm": float(np.linalg.svd(chances, compute_uv=False).sum()) / len(chances),
+                  "guesses": chances.argmax(axis=1).tolist()}  # fmt: skip
+    return {"test": float(correct.mean()), "test_correct": correct.tolist(), "trained_on": sum(material.counts.values()), **label_free}
+
+
+def _seeds() -> int:
+    return 2 if "--quick" in sys.argv else SEEDS
+
+
+def place(pair: Pair) -> Path:
+    """Where a finished pair lies."""
+    return FOLDER / f"{_seeds()}-seeds" / f"{str(pair).replace(' ', '_').replace('>', 'to')}.parquet"
+
+
+def _wanted() -> list[Pair]:
+    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else []
+    found = [pair for pair in pairs() if not only or pair.data in only]
+    if "--quick" in sys.argv:
+        found = [next(pair for pair in found if pair.data == data) for data in dict.fromkeys(pair.data for pair in found)]
+    part, parts = (int(number) for number in (sys.argv[sys.argv.index("--part") + 1] if "--part" in sys.argv else "0/1").split("/"))
+    return found[part::parts]
+
+
+def main() -> None:
+    for pair in _wanted():
+        if place(pair).exists():
+            continue
+        begun = time.process_time()
+        table = measure(pair)
+        with atomic_path(place(pair)) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+        sys.stdout.write(f"{pair}: {table.num_rows} rows, {time.process_time() - begun:.0f} CPU s\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
