@@ -35,6 +35,8 @@ SIZES = (0, 20, 100, 500)
 SEEDS = 5
 FOLDS = 3
 BUDGET = "30%"
+#: Up to so many labels examples are generated: beyond, embedding the children takes longer than all else, and helps least.
+GROWN = 100
 #: Weight of a target label where source examples are learned from too.
 WEIGHT = 10.0
 FOLDER = Path("runs") / "bench-decide"
@@ -52,18 +54,17 @@ def arms_without_labels() -> tuple[Arm, ...]:
     return (*picks, *shallow, both)
 
 
-def arms_with_labels(modality: str) -> tuple[Arm, ...]:
-    """What can be tried with some target labels: source data weighed, selected, aligned; target data grown and mixed."""
+def arms_with_labels(modality: str, size: int) -> tuple[Arm, ...]:
+    """What can be tried with some target labels: source data weighed, selected, aligned; target data grown (where it is scarce), mixed."""
     grow = Method("eda", settings({"times": 4})) if modality == "text" else Method("randaugment", settings({"times": 4}))
-    weighed = {"source": "all", "target_weight": WEIGHT}
+    weighed: dict[str, Any] = {"source": "all", "target_weight": WEIGHT}
     return (
         Arm(**weighed),
         *(Arm("selected", select=Method(name), budget=BUDGET, target_weight=WEIGHT) for name in ("knn", "classifier")),
-        *(Arm(**weighed, features=Method(name)) for name in ("coral", "msda", "self-training")),
+        *(Arm(**weighed, features=Method(name)) for name in ("coral", "self-training")),
         Arm("all", features=Method("easyadapt")),
-        Arm("none", augment=(grow,)),
-        Arm(**weighed, augment=(grow,)),
         Arm(**weighed, augment=(Method("mixup"),)),
+        *((Arm("none", augment=(grow,)), Arm(**weighed, augment=(grow,))) if size <= GROWN else ()),
     )
 
 
@@ -71,7 +72,8 @@ def measure(pair: Pair) -> pa.Table:
     """Every row of a pair: one for each size, arm and seed."""
     at = problem(pair)
     rows = [row for size in _sizes(at) for row in _rows(at, size)]
-    return pa.Table.from_pylist([{"data": pair.data, "source": pair.source, "target": pair.target, **row} for row in rows])
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.Table.from_pylist([{"data": pair.data, "source": pair.source, "target": pair.target, **dict.fromkeys(names), **row} for row in rows])
 
 
 def _sizes(at: Problem) -> Iterator[int]:
@@ -83,7 +85,7 @@ def _sizes(at: Problem) -> Iterator[int]:
 
 
 def _rows(at: Problem, size: int) -> Iterator[dict[str, Any]]:
-    tried = arms_with_labels(at.source.modality) if size else arms_without_labels()
+    tried = arms_with_labels(at.source.modality, size) if size else arms_without_labels()
     beside = controls([arm for arm in tried if arm.source == "selected"])
     if not size:
         beside = tuple(arm if not arm.target else _unlabelled(arm) for arm in beside if arm.source != "none" and arm.control != "everything")
