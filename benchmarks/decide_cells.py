@@ -1,9 +1,9 @@
 """The cells over which deciding is measured: pairs of domains of six data sets, as vectors that are computed once.
 
-Every domain gives at most :data:`SOURCE` rows as a source. As a target it gives :data:`TEST` rows as the sealed test and what is left,
-at most :data:`LEFT`, to learn from, with or without labels. Texts are read by a frozen encoder (MiniLM; e5-small for Chinese),
-pictures by EfficientNet-Lite0, digits as grey values; vectors longer than :data:`COMPONENTS` are projected onto that many principal
-components of what is unlabelled, as whoever fits many probes on them would.
+Every domain gives at most :data:`SOURCE` rows as a source. As a target it gives :data:`TEST` rows as the sealed test and what is
+left, at most :data:`LEFT`, to learn from, with or without labels. Texts are read by a frozen encoder (MiniLM; e5-small for
+Chinese), pictures by EfficientNet-Lite0, digits as grey values; long vectors of pictures are projected onto :data:`COMPONENTS`
+principal components of what is not sealed, as whoever fits many probes on them would.
 """
 
 from __future__ import annotations
@@ -111,7 +111,11 @@ def domains(data: str) -> dict[str, Domain]:
         return dict(icwsm4())
     if data == "newsgroups":
         whole = concatenate("newsgroups", [newsgroups20("train"), newsgroups20("test")])
-        return {f"{task} {half}": _halved(whole, groups, half) for task, both in TASKS.items() for half, groups in zip("AB", both, strict=True)}
+        return {
+            f"{task} {half}": _halved(whole, groups, half)
+            for task, both in TASKS.items()
+            for half, groups in zip("AB", both, strict=True)
+        }
     if data == "digits":
         return {name: _digits(name) for name in ("mnist", "usps", "optdigits")}
     columns = {"image": "image"} if data == "pacs96" else {"text": "text"}

@@ -1,15 +1,17 @@
 """The evidence from which deciding is judged and learned: every arm and control over more than 200 cells. `make bench-decide`.
 
-A cell is a pair of domains (`benchmarks/decide_cells.py`) and a number of target labels: none, 20, 100 or 500. Every arm and control
-is carried out by the bench that `compare` uses, on frozen features, over five seeds: each draws its own labels, random picks,
-generated examples and folds. With labels validation is out of fold over them; without, arms learn without target labels, and what
-label-free scores say of them is kept. A pair is one file; a stopped run goes on; several processes share the pairs.
+A cell is a pair of domains (`benchmarks/decide_cells.py`) and a number of target labels: none, 20, 100 or 500. Every arm and
+control is carried out by the bench that `compare` uses, on frozen features, over five seeds: each draws its own labels, random
+picks, generated examples and folds. With labels validation is out of fold over them; without, arms learn without target labels,
+and what label-free scores say of them is kept. A pair with a seed is one file: a stopped run goes on, more seeds can be added,
+and several processes share the pairs.
 
-    python -m benchmarks.decide_evidence [--quick] [--only icwsm4,blitzer] [--part 0/2]
+    python -m benchmarks.decide_evidence [--quick] [--seeds 3] [--only icwsm4,blitzer] [--part 0/2]
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections import Counter
@@ -47,33 +49,31 @@ SHOWN = 500
 def arms_without_labels() -> tuple[Arm, ...]:
     """What can be tried where no target example has a label."""
     picks = [Arm("selected", target=False, select=Method(name), budget=BUDGET) for name in ("knn", "classifier")]
-    shallow = [
-        Arm("all", target=False, features=Method(name)) for name in ("coral", "subspace", "tca", "msda", "self-training")
-    ]
+    shallow = [Arm("all", target=False, features=Method(name)) for name in ("coral", "subspace", "msda", "self-training")]
     both = Arm("selected", target=False, select=Method("knn"), budget=BUDGET, features=Method("self-training"))
     return (*picks, *shallow, both)
 
 
 def arms_with_labels(modality: str, size: int) -> tuple[Arm, ...]:
-    """What can be tried with some target labels: source data weighed, selected, aligned; target data grown (where it is scarce), mixed."""
+    """What can be tried with some target labels: source data weighed, selected, aligned; target data grown, mixed."""
     grow = Method("eda", settings({"times": 4})) if modality == "text" else Method("randaugment", settings({"times": 4}))
     weighed: dict[str, Any] = {"source": "all", "target_weight": WEIGHT}
     return (
         Arm(**weighed),
         *(Arm("selected", select=Method(name), budget=BUDGET, target_weight=WEIGHT) for name in ("knn", "classifier")),
         *(Arm(**weighed, features=Method(name)) for name in ("coral", "self-training")),
-        Arm("all", features=Method("easyadapt")),
         Arm(**weighed, augment=(Method("mixup"),)),
         *((Arm("none", augment=(grow,)), Arm(**weighed, augment=(grow,))) if size <= GROWN else ()),
     )
 
 
-def measure(pair: Pair) -> pa.Table:
-    """Every row of a pair: one for each size, arm and seed."""
+def measure(pair: Pair, seed: int) -> pa.Table:
+    """Every row of a pair with a seed: one for each size and arm."""
     at = problem(pair)
-    rows = [row for size in _sizes(at) for row in _rows(at, size)]
+    rows = [row for size in _sizes(at) for row in _rows(at, size, seed)]
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.Table.from_pylist([{"data": pair.data, "source": pair.source, "target": pair.target, **dict.fromkeys(names), **row} for row in rows])
+    about = {"data": pair.data, "source": pair.source, "target": pair.target, "seed": seed}
+    return pa.Table.from_pylist([{**about, **dict.fromkeys(names), **row} for row in rows])
 
 
 def _sizes(at: Problem) -> Iterator[int]:
@@ -84,37 +84,37 @@ def _sizes(at: Problem) -> Iterator[int]:
             yield size
 
 
-def _rows(at: Problem, size: int) -> Iterator[dict[str, Any]]:
+def _rows(at: Problem, size: int, seed: int) -> Iterator[dict[str, Any]]:
     tried = arms_with_labels(at.source.modality, size) if size else arms_without_labels()
     beside = controls([arm for arm in tried if arm.source == "selected"])
     if not size:
-        beside = tuple(arm if not arm.target else _unlabelled(arm) for arm in beside if arm.source != "none" and arm.control != "everything")
+        beside = tuple(_unlabelled(arm) for arm in beside if arm.source != "none" and arm.control != "everything")
     counts = Counter(at.target.labelled.labels)
-    folds = max(2, min(FOLDS, int(min(counts.values()) * size / len(at.target.labelled)))) if size else 2
-    plan = Plan(at.source, at.target, tried, "vectors", labels=size or None, folds=folds, seeds=_seeds())
-    bench = Bench(plan, at.embed, "vectors", None)  # type: ignore[arg-type]  # vectors, computed before
-    for seed in range(_seeds()):
-        for arm in (*beside, *tried):
-            begun = time.process_time()
-            try:
-                found = _with_labels(bench, arm, seed) if size else _without_labels(bench, arm, at, seed)
-            except AcclimateError as error:
-                sys.stdout.write(f"{at.target.name} {size} {arm.name}: {error}\n")
-                continue
-            yield {"labels": size, "seed": seed, "arm": arm.name, "is_control": arm.is_control, **found,
-                   "cpu_seconds": time.process_time() - begun}  # fmt: skip
+    rarest = int(min(counts.values()) * size / len(at.target.labelled))
+    folds = max(2, min(FOLDS, rarest))
+    bench = Bench(Plan(at.source, at.target, tried, "vectors", labels=size or None, folds=folds), at.embed, "vectors", None)  # type: ignore[arg-type]  # computed before
+    for arm in (*beside, *tried):
+        begun = time.process_time()
+        try:
+            found = _with_labels(bench, arm, seed) if size else _without_labels(bench, arm, at, seed)
+        except AcclimateError as error:
+            sys.stdout.write(f"{at.target.name} {size} {arm.name}: {error}\n")
+            continue
+        seconds = time.process_time() - begun
+        yield {"labels": size, "arm": arm.name, "is_control": arm.is_control, **found, "cpu_seconds": seconds}
 
 
-def _unlabelled(random: Arm) -> Arm:
-    """A random pick that learns from no target label."""
-    return Arm("selected", target=False, select=random.select, budget=random.budget, control=random.control)
+def _unlabelled(control: Arm) -> Arm:
+    """A control that learns from no target label."""
+    return dataclasses.replace(control, target=False)
 
 
 def _with_labels(bench: Bench, arm: Arm, seed: int) -> dict[str, Any]:
     unit = bench.carry_out(arm, "probe", seed)
     correct = {split: unit.correct(split)[1].astype(bool).tolist() for split in ("test", "validation")}
     scores = {split: float(np.mean(values)) for split, values in correct.items()}
-    return {**scores, "test_correct": correct["test"], "validation_correct": correct["validation"], "trained_on": sum(unit.facts["trained_on"].values())}
+    kept = {f"{split}_correct": values for split, values in correct.items()}
+    return {**scores, **kept, "trained_on": sum(unit.facts["trained_on"].values())}
 
 
 def _without_labels(bench: Bench, arm: Arm, at: Problem, seed: int) -> dict[str, Any]:
@@ -124,38 +124,48 @@ def _without_labels(bench: Bench, arm: Arm, at: Problem, seed: int) -> dict[str,
         scores: Scores = pool_scores([evaluate(model, at.target)])
         chances = model.predict_proba(at.target.inputs.contents[:SHOWN])
     correct = np.asarray(scores.correct, dtype=bool)
-    label_free = {"entropy": entropy(chances), "snd": neighbourhood(chances), "bnm": float(np.linalg.svd(chances, compute_uv=False).sum()) / len(chances),
-                  "guesses": chances.argmax(axis=1).tolist()}  # fmt: skip
-    return {"test": float(correct.mean()), "test_correct": correct.tolist(), "trained_on": sum(material.counts.values()), **label_free}
+    label_free = {
+        "entropy": entropy(chances),
+        "snd": neighbourhood(chances),
+        "bnm": float(np.linalg.svd(chances, compute_uv=False).sum()) / len(chances),
+        "guesses": chances.argmax(axis=1).tolist(),
+    }
+    return {
+        "test": float(correct.mean()),
+        "test_correct": correct.tolist(),
+        "trained_on": sum(material.counts.values()),
+        **label_free,
+    }
 
 
-def _seeds() -> int:
-    return 2 if "--quick" in sys.argv else SEEDS
-
-
-def place(pair: Pair) -> Path:
+def place(pair: Pair, seed: int) -> Path:
     """Where a finished pair lies."""
-    return FOLDER / f"{_seeds()}-seeds" / f"{str(pair).replace(' ', '_').replace('>', 'to')}.parquet"
+    return FOLDER / f"{str(pair).replace(' ', '_').replace('>', 'to')}-{seed}.parquet"
 
 
-def _wanted() -> list[Pair]:
-    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else []
-    found = [pair for pair in pairs() if not only or pair.data in only]
+def _option(name: str, default: str) -> str:
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
+
+
+def _wanted() -> Iterator[tuple[Pair, int]]:
+    only = _option("--only", "")
+    found = [pair for pair in pairs() if not only or pair.data in only.split(",")]
     if "--quick" in sys.argv:
         found = [next(pair for pair in found if pair.data == data) for data in dict.fromkeys(pair.data for pair in found)]
-    part, parts = (int(number) for number in (sys.argv[sys.argv.index("--part") + 1] if "--part" in sys.argv else "0/1").split("/"))
-    return found[part::parts]
+    part, parts = (int(number) for number in _option("--part", "0/1").split("/"))
+    for seed in range(int(_option("--seeds", "2" if "--quick" in sys.argv else str(SEEDS)))):
+        yield from ((pair, seed) for pair in found[part::parts])
 
 
 def main() -> None:
-    for pair in _wanted():
-        if place(pair).exists():
+    for pair, seed in _wanted():
+        if place(pair, seed).exists():
             continue
         begun = time.process_time()
-        table = measure(pair)
-        with atomic_path(place(pair)) as temporary:
+        table = measure(pair, seed)
+        with atomic_path(place(pair, seed)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
-        sys.stdout.write(f"{pair}: {table.num_rows} rows, {time.process_time() - begun:.0f} CPU s\n")
+        sys.stdout.write(f"{pair}, seed {seed}: {table.num_rows} rows, {time.process_time() - begun:.0f} CPU s\n")
         sys.stdout.flush()
 
 
