@@ -32,7 +32,7 @@ from acclimate.tune.feed import Collator, Draws
 from acclimate.tune.hardware import Hardware, set_up
 from acclimate.tune.pieces import in_packs, in_pieces
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.trainer import TermTrainer, _arguments
+from acclimate.tune.term_trainer import TermTrainer, arguments_for
 from benchmarks import medical
 from benchmarks.common import keep
 
@@ -75,7 +75,9 @@ def plain(texts: Domain, length: int, count: int, folder: Path) -> Steps:
     model = CausalModel(MODEL, device="cpu")
     network = model.model.requires_grad_(True)
     read = [{"input_ids": model.tokenizer(text, truncation=True, max_length=length)["input_ids"]} for text in texts.texts]
-    arguments = _arguments(TuneSettings(batch_size=ROWS, steps=count, max_length=length), folder, 0, Hardware(), SETUP, keep=False)
+    arguments = arguments_for(
+        TuneSettings(batch_size=ROWS, steps=count, max_length=length), folder, 0, Hardware(), SETUP, keep=False
+    )
     pad = model.tokenizer.pad_token or model.tokenizer.eos_token
     model.tokenizer.pad_token = pad
     collator = DataCollatorForLanguageModeling(model.tokenizer, mlm=False)
@@ -89,7 +91,7 @@ def ours(texts: Domain, length: int, count: int, folder: Path, *, packing: bool)
     base = load_base(MODEL, "causal-lm", (), 0, settings)
     examples, _ = in_pieces(gather(None, target=texts), base.reader.pieces)
     examples = in_packs(examples, length) if packing else examples
-    arguments = _arguments(settings, folder, 0, Hardware(), SETUP, keep=False)
+    arguments = arguments_for(settings, folder, 0, Hardware(), SETUP, keep=False)
     draws = Draws(examples, settings, 0, with_unlabelled=False)
     reads = Collator(examples, base.reader)
     return Steps(TermTrainer((), 0, model=base.model, args=arguments, train_dataset=draws, data_collator=reads), count)

@@ -27,8 +27,8 @@ from acclimate.tune.examples import Examples, of_target
 from acclimate.tune.feed import Collator, Draws
 from acclimate.tune.hardware import Hardware, set_up
 from acclimate.tune.settings import TuneSettings
+from acclimate.tune.term_trainer import TermTrainer, arguments_for
 from acclimate.tune.terms import build_terms
-from acclimate.tune.trainer import TermTrainer, _arguments
 from benchmarks.common import keep
 
 #: Objectives and the ratio that each is to stay below; None where none was set.
@@ -62,7 +62,7 @@ class Steps:
             objectives,
             0,
             model=base.model,
-            args=_arguments(settings, folder, 0, Hardware(), set_up(Hardware(), steps=1, has_objectives=True), keep=False),
+            args=arguments_for(settings, folder, 0, Hardware(), set_up(Hardware(), steps=1, has_objectives=True), keep=False),
             train_dataset=Draws(examples, settings, 0, with_unlabelled=False),
             data_collator=Collator(examples, base.reader),
         )

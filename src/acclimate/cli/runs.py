@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +50,7 @@ def demo(
 
 
 def _demo_llm(subject: str, out: Path, json: bool, dry_run: bool) -> None:
-    from acclimate.demo.llm import METHODS, rows, run_llm, summary
+    from acclimate.demo.llm import METHODS, rows, run_llm
     from acclimate.engine.progress import show
 
     if dry_run:
@@ -58,7 +59,7 @@ def _demo_llm(subject: str, out: Path, json: bool, dry_run: bool) -> None:
     with show():
         outcome = run_llm(subject, out, announce=note)
     if json:
-        print_json({**summary(outcome), "folder": str(out)})
+        print_json({**dataclasses.asdict(outcome), "folder": str(out)})
         return
     columns = ("model", "tokens", "of it", "bits per byte", "against base", "elsewhere", "forgotten", "seconds")
     print_table(f"\nSmolLM2 on held-out {subject}; elsewhere: film reviews; 95% intervals over texts", columns, rows(outcome))

@@ -10,9 +10,8 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +100,7 @@ def run_llm(
     if announce and removed:
         announce(f"removed {removed} examples that repeat a test or validation example")
     held_out = target.test.inputs.texts
-    base = _measured(MODEL, held_out, general)
+    base, count_tokens = _measured(MODEL, held_out, general), CausalModel(MODEL).count_tokens
     found: dict[str, tuple[Costs, Costs]] = {"base": base}
     models = [Trained("base", 0, 0.0, base[0].bits_per_byte, base[1].bits_per_byte, None, None, 0.0)]
     for method in METHODS:
@@ -115,7 +114,7 @@ def run_llm(
         models.append(
             Trained(
                 name=method,
-                tokens=sum(CausalModel(MODEL).count_tokens(text) for text in chosen.texts),
+                tokens=sum(map(count_tokens, chosen.texts)),
                 share=of_subject.count(subject) / len(of_subject),
                 subject=losses[0].bits_per_byte,
                 general=losses[1].bits_per_byte,
@@ -203,8 +202,3 @@ def rows(outcome: LlmOutcome) -> list[tuple[str, ...]]:
 
 def _told(interval: Interval | None) -> str:
     return "" if interval is None else f"{interval.mean:+.3f} ({interval.low:+.3f} … {interval.high:+.3f})"
-
-
-def summary(outcome: LlmOutcome) -> Mapping[str, Any]:
-    """For programs."""
-    return dataclasses.asdict(outcome)

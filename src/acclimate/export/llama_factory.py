@@ -80,11 +80,11 @@ class LlamaFactory:
             "logging_steps": 10,
             "save_steps": 500,
             "per_device_train_batch_size": job.micro_batch,
-            "gradient_accumulation_steps": job.batch_size // job.micro_batch,
+            "gradient_accumulation_steps": job.accumulation,
             "learning_rate": job.lr,
             "max_steps": job.steps,
             "lr_scheduler_type": "linear",
-            "warmup_steps": round(0.1 * job.steps),
+            "warmup_steps": job.warmup_steps,
             "seed": job.seed,
             "report_to": "none",
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,21 @@ class Job:
         """Rows on a device at once: 4, or fewer where the batch does not divide."""
         return next(size for size in (4, 2, 1) if self.batch_size % size == 0)
 
+    @property
+    def accumulation(self) -> int:
+        """Such parts whose gradients are summed for a step."""
+        return self.batch_size // self.micro_batch
+
+    @property
+    def warmup_steps(self) -> int:
+        """Over which the rate climbs: a tenth of the steps, as the trainer of this package has it."""
+        return round(0.1 * self.steps)
+
 
 class Framework(Protocol):
     """Writes one framework's files. Each is plain data: name of the file to its content."""
 
-    command: str
+    command: ClassVar[str]
 
     def rows(self, rows: Sequence[Row], form: Form) -> tuple[list[Row], int]:
         """Rows as the framework wants them, and how many it could not take."""

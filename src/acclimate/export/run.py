@@ -171,13 +171,14 @@ def _data(
         return Exported(out, to, len(data), told)
     chosen = choose_form(data, form)
     framework = FRAMEWORKS[to]()
-    counts = repeats(data.weights) if len(set(data.weights.tolist())) > 1 else np.ones(len(data), dtype=np.int64)
+    weighed = len(set(data.weights.tolist())) > 1
+    counts = repeats(data.weights) if weighed else np.ones(len(data), dtype=np.int64)
     given = [row for row, count in zip(rows_of(data, chosen), counts.tolist(), strict=True) for _ in range(count)]
     rows, refused = framework.rows(given, chosen)
     if not rows:
         raise InputError(f"No example that {to} can take", expected="conversations in which the user begins and is answered")
     notes = [*told]
-    if len(set(data.weights.tolist())) > 1:
+    if weighed:
         notes.append(f"{to} knows no weights: rows stand in proportion to theirs, {int((counts == 0).sum())} of them not at all")
     if refused:
         notes.append(f"{refused} conversations were left out: they do not take turns, or hold no answer")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -24,7 +23,6 @@ from acclimate.engine.threads import one_thread
 from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
 from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
-from acclimate.models.objective import SeparatesTasks
 from acclimate.models.tokens import token_counter
 from acclimate.strategy.arms import Arm, Method, as_given
 from acclimate.strategy.evidence import Unit, predictions_table
@@ -35,13 +33,13 @@ from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
 from acclimate.tune.learn.base import Training
-from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, build_stages, carried_out
+from acclimate.tune.learn.stages import Corpora, build_stages, train_after
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.run import build_course
 from acclimate.tune.shallow import METHODS as SHALLOW
 from acclimate.tune.shallow.base import Given
-from acclimate.tune.terms import build_terms
+from acclimate.tune.terms import build_terms, separates_tasks
 
 
 def every_content(parts: Sequence[Domain]) -> Contents:
@@ -197,28 +195,21 @@ class Bench:
     ) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
         terms = build_terms([_spec(method) for method in (*online, *arm.objectives)])
-        several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
-        stages = build_stages([_spec(method) for method in arm.pretrain])
-        before = None if folder is None else folder / STAGES_FOLDER
-        with carried_out(self.plan.model, stages, _corpora(material), seed=seed, folder=before) as start:
-            training = Training(
-                start.model,
-                self._examples(arm, material, several_tasks=several),
-                self.plan.target.classes,
-                settings=self.plan.tune,
-                objectives=terms,
-                seed=seed,
-                folder=folder,
-                save=save,
-                task=self.plan.task,
-                called=start.called,
-                hardware=self.plan.hardware,
-                facts=facts,
-            )
-            adapted = training.run() if arm.learn is None else build_course(_spec(arm.learn)).train(training)
-        if before is not None:
-            shutil.rmtree(before, ignore_errors=True)
-        return adapted
+        training = Training(
+            self.plan.model,
+            self._examples(arm, material, several_tasks=separates_tasks(terms)),
+            self.plan.target.classes,
+            settings=self.plan.tune,
+            objectives=terms,
+            seed=seed,
+            folder=folder,
+            save=save,
+            task=self.plan.task,
+            hardware=self.plan.hardware,
+            facts=facts,
+        )
+        course = None if arm.learn is None else build_course(_spec(arm.learn))
+        return train_after(build_stages([_spec(method) for method in arm.pretrain]), _corpora(material), training, course)
 
 
 def _spec(method: Method) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,11 @@ def more_parts(rows: int, parts: int) -> int | None:
     (2, 12, None)
     """
     return next((count for count in range(2 * parts, rows + 1) if rows % count == 0), None)
+
+
+def leads() -> bool:
+    """Whether this process writes for all that train together (``torchrun`` tells each its number)."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

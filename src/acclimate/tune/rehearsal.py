@@ -18,14 +18,13 @@ from transformers import TrainerCallback
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
 from acclimate.models.loading import quiet
-from acclimate.models.objective import SeparatesTasks
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import LANGUAGE, load_base, task_of
 from acclimate.tune.examples import Examples, of_target
 from acclimate.tune.hardware import Hardware, Setup, set_up
 from acclimate.tune.seeds import untouched_randomness
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.terms import Spec, Term, build_terms
+from acclimate.tune.terms import Spec, Term, build_terms, separates_tasks
 from acclimate.tune.trainer import Loop, assemble, check, draw, readable, train
 
 #: Steps that are timed, one of every so many of the training when its batches stand in the order of their length.
@@ -82,7 +81,7 @@ def rehearse_tune(
     aim = task or task_of(model, target.labelled.modality)
     classifies = aim not in LANGUAGE
     terms = build_terms(objectives)
-    several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
+    several = separates_tasks(terms)
     examples = of_target(target, source=source, augmented=augmented, replay=replay, labelled=classifies, several_tasks=several)
     classes = target.classes if classifies else ()
     return rehearse(model, examples, classes, TuneSettings.of(settings), terms, seed, aim, Hardware.of(hardware))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from acclimate.data.domain import Domain
 from acclimate.data.hygiene import clean
 from acclimate.data.target import Target
 from acclimate.engine.build import build
-from acclimate.models.objective import SeparatesTasks
 from acclimate.select.base import Selection
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.bases import LANGUAGE, task_of
@@ -19,9 +17,9 @@ from acclimate.tune.examples import of_target
 from acclimate.tune.hardware import Hardware
 from acclimate.tune.learn import COURSES
 from acclimate.tune.learn.base import Course, Training
-from acclimate.tune.learn.stages import STAGES_FOLDER, Corpora, StageSpec, build_stages, carried_out
+from acclimate.tune.learn.stages import Corpora, StageSpec, build_stages, train_after
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.terms import Spec, build_terms
+from acclimate.tune.terms import Spec, build_terms, separates_tasks
 
 
 def tune(
@@ -84,31 +82,25 @@ def tune(
     more, _ = clean(corpus, target)
     aim = task or task_of(model, target.labelled.modality)
     classifies = aim not in LANGUAGE
-    several = any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)
+    several = separates_tasks(terms)
     examples = of_target(cleaned, source=kept, augmented=grown, replay=known, labelled=classifies, several_tasks=several)
     place = None if folder is None else Path(folder)
     classes = target.classes if classifies else ()
     given = Corpora(cleaned.inputs, kept if more is None else more, known)
-    before = None if place is None else place / STAGES_FOLDER
-    with carried_out(model, stages, given, seed=seed, folder=before) as start:
-        training = Training(
-            start.model,
-            examples,
-            classes,
-            chosen,
-            terms,
-            seed,
-            place,
-            save=place is not None,
-            task=aim,
-            called=start.called,
-            hardware=Hardware.of(hardware),
-            facts=_facts(target, source=kept, augmented=grown, corpus=more, replay=known),
-        )
-        made = training.run() if course is None else course.train(training)
-    if before is not None:
-        shutil.rmtree(before, ignore_errors=True)
-    return made
+    training = Training(
+        model,
+        examples,
+        classes,
+        chosen,
+        terms,
+        seed,
+        place,
+        save=place is not None,
+        task=aim,
+        hardware=Hardware.of(hardware),
+        facts=_facts(target, source=kept, augmented=grown, corpus=more, replay=known),
+    )
+    return train_after(stages, given, training, course)
 
 
 def build_course(spec: str | Mapping[str, Any]) -> Course:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from acclimate.errors import InputError, unknown_name
-from acclimate.models.objective import Batch, Model, Objective, Outputs
+from acclimate.models.objective import Batch, Model, Objective, Outputs, SeparatesTasks
 from acclimate.tune import OBJECTIVES
 from acclimate.tune.ramps import RAMPS
 
@@ -92,3 +92,8 @@ def _build(spec: Spec) -> Term:
         if setting not in known:
             raise unknown_name(f"setting of {name}", setting, [*known, "weight", "schedule"])
     return Term(name, method(**values), float(weight), values, schedule)
+
+
+def separates_tasks(terms: Sequence[Term]) -> bool:
+    """Whether an objective wants the examples of each source domain apart, as a task of its own."""
+    return any(isinstance(term.objective, SeparatesTasks) and term.objective.separates_tasks for term in terms)

@@ -48,7 +48,7 @@ def train(
     given = build_terms(terms)
     with pytest.MonkeyPatch.context() as patch:
         if watch is not None:
-            patch.setattr(trainer, "_Progress", lambda: watch)
+            patch.setattr(trainer, "Progress", lambda: watch)
         name = str(folders.get(modality, "small-cnn"))
         return fine_tune(name, examples(modality), classes, chosen, given, seed=2, folder=folder, task=TASKS[modality])
 

@@ -81,6 +81,7 @@ class SelfTraining:
             InputError: there is nothing to guess about, or the model guesses no class.
         """
         from acclimate.tune.bases import LANGUAGE
+        from acclimate.tune.hardware import leads
 
         if not training.examples.unlabelled or training.task in LANGUAGE:
             found = "a language model" if training.task in LANGUAGE else "no target examples without labels"
@@ -96,9 +97,9 @@ class SelfTraining:
             teacher = training.run(examples=examples, folder=_round(place, number), save=place is not None)
         last = training.run(examples=self.taught(training.examples, teacher, self.share), save=False)
         last = dataclasses.replace(last, about={**last.about, "learn": {"method": "self-training", **dataclasses.asdict(self)}})
-        if training.save and training.folder is not None:
+        if training.save and training.folder is not None and leads():
             last.save(training.folder)
-        if place is not None:
+        if place is not None and leads():
             shutil.rmtree(place, ignore_errors=True)
         return last
 

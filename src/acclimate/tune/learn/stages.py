@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from acclimate.data.domain import Domain
 from acclimate.engine.build import build
 from acclimate.errors import InputError
+from acclimate.tune.learn.base import Course, Training
+
+if TYPE_CHECKING:  # recipes and listings read names and settings without loading torch
+    from acclimate.tune.adapted import Adapted
 
 #: Where, inside the folder of a training, the models of stages before it lie while it lasts.
 STAGES_FOLDER = ".pretraining"
@@ -98,6 +103,17 @@ def carried_out(
             stage.carry_out(start.model, given, made, seed, start.called)
             start = Start(str(made), f"{start.called} + {stage.name}")
         yield start
+
+
+def train_after(stages: Sequence[Stage], given: Corpora, training: Training, course: Course | None = None) -> Adapted:
+    """The model of a training that starts from what the stages made; their models lie in its folder while it lasts."""
+    before = None if training.folder is None else training.folder / STAGES_FOLDER
+    with carried_out(training.model, stages, given, seed=training.seed, folder=before) as start:
+        ready = dataclasses.replace(training, model=start.model, called=start.called)
+        made = ready.run() if course is None else course.train(ready)
+    if before is not None:
+        shutil.rmtree(before, ignore_errors=True)
+    return made
 
 
 def _build(spec: StageSpec) -> Stage:
