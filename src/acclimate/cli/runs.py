@@ -150,6 +150,7 @@ def _summary(outcome: Outcome) -> dict[str, object]:
         "results": outcome.results,
         "hygiene": outcome.hygiene,
         "notes": outcome.notes,
+        "ranking": outcome.ranking,
     }
 
 
@@ -162,11 +163,23 @@ def _print_outcome(outcome: Outcome, folder: Path) -> None:
         print_table(f"\n{title}", columns, rows, _VERDICTS)
     say()
     control = outcome.best_control["probe"]
-    if outcome.recommended == control:
+    if outcome.ranking is not None:
+        say(_offered(outcome))
+    elif outcome.recommended == control:
         say(f"Verdict: do not adapt further. No arm was shown better than '{control}' on validation; use '{control}'.")
     else:
         say(f"Verdict: use '{outcome.recommended}'. Validation shows it better than the best control, '{control}'.")
     say(f"Report:  {folder / 'report.html'}")
+
+
+def _offered(outcome: Outcome) -> str:
+    """The verdict where no label could choose."""
+    reason = outcome.reason
+    assert outcome.ranking is not None
+    kept = f"Verdict: use '{reason['control']}'. Without labels no arm can be shown better."
+    if reason["key"] == "gate.not_offered":
+        return f"{kept} None of them is ranked above it by {reason['validator']} either."
+    return f"{kept} On offer: '{reason['arm']}', {outcome.ranking.failures.sentence}."
 
 
 def _row(result: ArmResult) -> tuple[str, ...]:

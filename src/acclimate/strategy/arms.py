@@ -116,9 +116,14 @@ SOURCE_ONLY = Arm("all", target=False, control="source-only")
 EVERYTHING = Arm("all", control="everything")
 
 
-def controls(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """The four controls: target only, source only, everything, and a random pick for each budget that the arms use."""
+def controls(arms: Sequence[Arm], *, labels: bool = True) -> tuple[Arm, ...]:
+    """The four controls: target only, source only, everything, and a random pick for each budget that the arms use.
+
+    Without target ``labels`` there is no target only, everything is source only, and the random pick learns from no target label.
+    """
     budgets = dict.fromkeys(arm.budget for arm in arms if arm.source == "selected")
     names = {budget: f"random {budget}" for budget in budgets or {"20%": None}}
-    randoms = tuple(Arm("selected", select=Method("random"), budget=b, control=name) for b, name in names.items())
+    randoms = tuple(Arm("selected", labels, Method("random"), b, control=name) for b, name in names.items())
+    if not labels:
+        return (SOURCE_ONLY, *randoms)
     return (TARGET_ONLY, SOURCE_ONLY, EVERYTHING, *randoms)

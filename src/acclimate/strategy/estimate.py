@@ -50,7 +50,7 @@ def _estimate(plan: Plan, embed: Embedder) -> Estimate:
     parts = [plan.source, plan.target.labelled, plan.target.unlabelled, plan.target.test.inputs]
     texts = sum(len(part) for part in parts)
     arms = len(plan.all_arms)
-    fits = arms * plan.seeds * (1 + (plan.folds if plan.target.validation is None else 1))
+    fits = arms * plan.seeds * (1 + plan.refits)
     tuned = (arms if plan.confirm_all else 2) * plan.confirm_seeds
     seconds = {
         "embed": _seconds_per_text(parts, embed) * texts / plan.workers,

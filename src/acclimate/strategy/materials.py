@@ -72,9 +72,14 @@ class Workshop:
 
     def __init__(self, source: Domain, embed: Embed, count_tokens: Callable[[str], int] = count_words) -> None:
         self.source = source
+        self._embed = embed
         self._tools = toolbox(embed)
         self._count_tokens = count_tokens
         self._made: OrderedDict[str, tuple[object, float]] = OrderedDict()
+
+    def of(self, source: Domain) -> Workshop:
+        """A workshop with the same tools over another source; it remembers nothing of this one."""
+        return Workshop(source, self._embed, self._count_tokens)
 
     def material(self, arm: Arm, view: Target, seed: int) -> Material:
         """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""

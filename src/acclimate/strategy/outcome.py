@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from acclimate.evaluate.validators.failures import Failures
 from acclimate.evaluate.verdict import Comparison
 from acclimate.gap.base import GapReport
 from acclimate.select.base import Selection
@@ -47,6 +48,21 @@ class ArmResult:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ranking:
+    """Arms and controls as a validator ranks them that sees no label: an offer, not evidence.
+
+    Attributes:
+        validator: its name.
+        scores: by arm, one per seed; the higher, the better.
+        failures: how often choosing by it was worse than doing nothing, as measured.
+    """
+
+    validator: str
+    scores: Mapping[str, Sequence[float]]
+    failures: Failures
+
+
+@dataclasses.dataclass(frozen=True)
 class GeneratedExample:
     """A generated example beside its parent, for the report; of pictures ``data:`` addresses too."""
 
@@ -82,6 +98,7 @@ class Outcome:
         manifest: versions, hashes of inputs, seeds, hardware, the command to reproduce.
         quality: figures on the generated examples by arm, one for each augmenter, with the first seed.
         refused: what guards refused of them, one row each with its arm; None where nothing was generated.
+        ranking: how a label-free validator ranks the arms; None where validation labels chose.
     """
 
     name: str
@@ -105,3 +122,4 @@ class Outcome:
     manifest: Mapping[str, Any]
     quality: Mapping[str, Sequence[Quality]] = dataclasses.field(default_factory=dict)
     refused: pa.Table | None = None
+    ranking: Ranking | None = None

@@ -111,6 +111,9 @@ def _why(reason: Mapping[str, Any], words: Words) -> Markup:
     if "difference" in reason:
         values |= {name: points(reason[name]) for name in ("difference", "low", "high")}
         values |= {"size": size(reason["difference"]), "p": p_value(reason["p"])}
+    if "validator" in reason:
+        values |= {name: reason[name] for name in ("validator", "worse", "cells")}
+        values |= {"gain": points(reason["gain"])}
     return words(str(reason["key"]), **values)
 
 
