@@ -8,7 +8,8 @@ Sets: icwsm4 and blitzer_amazon (12 pairs each, MiniLM), zh_sentiment (a ring of
 pacs96 (12 pairs, EfficientNet-Lite0), and 20 Newsgroups (six tasks of two topics each way, TF-IDF in 256 directions).
 
 Cells are kept in `runs/bench-validators`, so that a stopped run goes on. A full run also writes the table that the package carries
-(`src/acclimate/evaluate/validators/failures.json`); `--seeds N` draws each cell N times;
+(`src/acclimate/evaluate/validators/failures.json`); `--seeds N` draws each cell N times,
+`--pairs N` takes N pairs of each set at most;
 `--quick` measures two cells of icwsm4 and digits, and leaves the package's table as it is.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,6 +136,12 @@ def pairs(name: str) -> list[Pair]:
     return list(itertools.permutations(domains, 2))
 
 
+def spread(all_pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs in an order in which the first ones have different sources and targets."""
+    step = next(step for step in (5, 7, 1) if math.gcd(step, len(all_pairs)) == 1)
+    return [all_pairs[step * place % len(all_pairs)] for place in range(len(all_pairs))]
+
+
 def available() -> Iterator[str]:
     for name in ("icwsm4", "amazon", "digits", "newsgroups", "pacs96", "zh"):
         needs = {"amazon": "blitzer_amazon", "digits": "digits", "pacs96": "pacs96", "zh": "zh_sentiment"}
@@ -231,7 +239,9 @@ def main() -> None:
     quick = "--quick" in sys.argv
     names = ["icwsm4", "digits"] if quick else list(available())
     seeds = int(sys.argv[sys.argv.index("--seeds") + 1]) if "--seeds" in sys.argv else 1 if quick else SEEDS
-    some = [(name, pair) for name in names for pair in pairs(name)[: 2 if quick else None]]
+    most = int(sys.argv[sys.argv.index("--pairs") + 1]) if "--pairs" in sys.argv else 2 if quick else 12
+    rounds = itertools.zip_longest(*([(name, pair) for pair in spread(pairs(name))[:most]] for name in names))
+    some = [cell for turn in rounds for cell in turn if cell is not None]
     places = [(*cell, seed) for seed in range(seeds) for cell in some]
     cells = []
     for name, pair, seed in places:

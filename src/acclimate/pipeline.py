@@ -30,6 +30,7 @@ from acclimate.strategy.compare import Measured, measure
 from acclimate.strategy.estimate import Estimate, estimate
 from acclimate.strategy.evidence import cost_table, evidence_table
 from acclimate.strategy.manifest import manifest
+from acclimate.strategy.negative_transfer import examine
 from acclimate.strategy.outcome import Outcome
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.run_folder import RunFolder
@@ -172,6 +173,7 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
         labels=recipe.target.labels,
         folds=int(str(recipe.target.validation)[2:]) if is_folds(recipe.target.validation) else 0,
         validator=recipe.target.validator,
+        negative_transfer=recipe.negative_transfer,
         confirm_seeds=recipe.confirm.seeds,
         confirm_all=recipe.confirm.all_arms,
         tune=recipe.tune,
@@ -194,8 +196,12 @@ def _compare(job: Job, folder: RunFolder) -> Outcome:
     known = plan.target.draw(0, 0) if plan.labels == 0 else plan.target
     measured_gap = gap(plan.source, known, embed=job.embed)
     measured = measure(plan, bench, folder)
+    harm = None
+    if plan.negative_transfer:
+        harm, further = examine(plan, bench, folder, measured)
+        measured = dataclasses.replace(measured, further=further)
     notes = (*job.notes, *measured_gap.notes, *_truncation_notes(job.embed))
-    outcome = assemble(plan, measured, bench, measured_gap, notes, facts)
+    outcome = assemble(plan, measured, bench, measured_gap, notes, facts, harm)
     _keep(folder, outcome, measured)
     write_report(outcome, folder.path / "report.html", job.recipe.report.language)
     folder.log("done", recommended=outcome.recommended)
@@ -213,7 +219,10 @@ def _keep(folder: RunFolder, outcome: Outcome, measured: Measured) -> None:
     ]
     write_json(folder.path / "ledger.json", openings)
     told = {"recommended": outcome.recommended, "reason": outcome.reason, "best_control": outcome.best_control}
-    write_json(folder.path / "verdict.json", {**told, "results": [dataclasses.asdict(result) for result in outcome.results]})
+    results = [dataclasses.asdict(result) for result in outcome.results]
+    harm = dataclasses.asdict(outcome.negative_transfer) if outcome.negative_transfer else None
+    ranking = dataclasses.asdict(outcome.ranking) if outcome.ranking else None
+    write_json(folder.path / "verdict.json", {**told, "results": results, "negative_transfer": harm, "ranking": ranking})
     for name, selection in outcome.selections.items():
         selection.to_parquet(folder.path / "selection" / f"{_file_name(name)}.parquet")
     if outcome.generated:

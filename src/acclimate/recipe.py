@@ -175,6 +175,7 @@ class Recipe(Spec):
     decontaminate: tuple[str, ...] = Field(default=(), description="further test files that nothing learned from may repeat")
     arms: tuple[ArmSpec, ...] = Field(min_length=1)
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
+    negative_transfer: bool = Field(default=False, description="leave out each augmentation and each source domain: which hurts?")
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
     hardware: Hardware = Hardware()

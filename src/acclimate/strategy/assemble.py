@@ -17,7 +17,7 @@ from acclimate.strategy.compare import Measured, results
 from acclimate.strategy.evidence import evidence_table
 from acclimate.strategy.gate import offer, recommend
 from acclimate.strategy.materials import Material
-from acclimate.strategy.outcome import GeneratedExample, Outcome
+from acclimate.strategy.outcome import GeneratedExample, NegativeTransfer, Outcome
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.quality import Quality
 from acclimate.strategy.units import Bench
@@ -27,7 +27,13 @@ _SHOWN = 6
 
 
 def assemble(
-    plan: Plan, measured: Measured, bench: Bench, gap: GapReport | None, notes: Sequence[str], facts: Mapping[str, Any]
+    plan: Plan,
+    measured: Measured,
+    bench: Bench,
+    gap: GapReport | None,
+    notes: Sequence[str],
+    facts: Mapping[str, Any],
+    negative_transfer: NegativeTransfer | None = None,
 ) -> Outcome:
     """The outcome of a comparison. Selections and generated samples are those of the first seed, made again for showing."""
     rows = results(measured)
@@ -67,6 +73,7 @@ def assemble(
         quality=_quality(bench, materials),
         refused=_refused(materials),
         ranking=measured.ranking,
+        negative_transfer=negative_transfer,
     )
 
 

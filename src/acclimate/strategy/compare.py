@@ -34,6 +34,7 @@ class Measured:
         best_arm, best_control: names, by mean validation accuracy on the probe; ties go to the one listed first. Where a validator
             ranks without labels, ``best_control`` is what a careful user takes unseen: source only, or everything where there are
             target labels.
+        further: units that were measured to find negative transfer, by arm; no result is made of them.
         ranking: what such a validator said of each; None where labels chose.
     """
 
@@ -41,12 +42,15 @@ class Measured:
     best_arm: str
     best_control: str
     ranking: Ranking | None = None
+    further: Runs = dataclasses.field(default_factory=dict)
 
     def all_units(self) -> Iterator[Unit]:
-        """Every unit: probe first, arms in their order, seeds in theirs."""
+        """Every unit: probe first, arms in their order, seeds in theirs, then the further ones."""
         for runs in self.units.values():
             for units in runs.values():
                 yield from units
+        for units in self.further.values():
+            yield from units
 
 
 def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
@@ -56,7 +60,7 @@ def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
     these two (or all, with ``confirm_all``) are fine-tuned.
     """
     arms = plan.all_arms
-    probe = _runs(bench, arms, "probe", plan.seeds, folder)
+    probe = carry_out_units(bench, arms, "probe", plan.seeds, folder)
     best_arm = _best([arm for arm in arms if not arm.is_control], probe)
     ranking = _ranking(plan.validator, probe) if plan.validator else None
     if ranking is not None:
@@ -66,7 +70,7 @@ def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
     units: dict[Fidelity, Runs] = {"probe": probe}
     if plan.confirm_seeds:
         chosen = [arm for arm in arms if plan.confirm_all or arm.name in (best_arm, best_control)]
-        units["fine-tune"] = _runs(bench, chosen, "fine-tune", plan.confirm_seeds, folder)
+        units["fine-tune"] = carry_out_units(bench, chosen, "fine-tune", plan.confirm_seeds, folder)
     return Measured(units, best_arm, best_control, ranking)
 
 
@@ -75,7 +79,7 @@ def _ranking(validator: str, probe: Runs) -> Ranking:
     return Ranking(validator, scores, failures()[validator])
 
 
-def _runs(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, folder: RunFolder) -> Runs:
+def carry_out_units(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, folder: RunFolder) -> Runs:
     """The missing units in parallel, then all of them from the folder.
 
     A seed's probes go to one worker together: arms that share a selection or an expansion meet it while it is remembered.

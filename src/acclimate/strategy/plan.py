@@ -36,6 +36,7 @@ class Plan:
         labels: target labels learned from per seed; None means all, 0 that no arm learns from any.
         folds: K of the cross-validation that chooses; ignored where the target has a validation part of its own.
         validator: ranks the arms without labels (``acclimate.evaluate.validators``); empty where validation labels do.
+        negative_transfer: look for augmentations and source domains that hurt, by leaving out each.
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
@@ -53,6 +54,7 @@ class Plan:
     labels: int | None = None
     folds: int = 5
     validator: str = ""
+    negative_transfer: bool = False
     confirm_seeds: int = 3
     confirm_all: bool = False
     tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
