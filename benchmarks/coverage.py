@@ -5,7 +5,8 @@ both feel alike and each a little by itself; every seed has its luck, each arm's
 same items (a test), or draws its own (folds of a validation). Asked of `evaluate/verdict.py`: the 95% interval holds the true
 difference in 93 to 97% of 1,000 repetitions, and an arm without effect is said to have helped in at most 5%.
 
-`--quick`: 100 repetitions of four designs, which prove nothing.
+Designs are kept in `runs/bench-coverage`, so that a stopped run goes on (empty it when the intervals change). `--quick`: 100
+repetitions of four designs, which prove nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from acclimate.engine.storage import content_hash, read_json, write_json
 from acclimate.evaluate.intervals import difference_interval
-from acclimate.evaluate.tests import holm, mcnemar, wilcoxon_signed_rank
-from acclimate.evaluate.verdict import verdict
+from acclimate.evaluate.tests import holm
+from acclimate.evaluate.verdict import paired_p_value, verdict
 from benchmarks.common import keep
 
+PARTS = Path("runs") / "bench-coverage"
 REPETITIONS = 1_000
 GAIN = 0.03
 #: Standard deviations on the scale of difficulty: shared by both arms, an arm's own, noise of each answer.
@@ -50,11 +54,13 @@ class Design:
 def designs(quick: bool) -> list[Design]:
     if quick:
         return [Design(100, seeds, luck) for seeds, luck in itertools.product((3, 5), (0.0, 0.4))]
-    grid = [Design(*cell) for cell in itertools.product((100, 300, 1_000), (3, 5), (0.0, 0.1, 0.4))]
-    ends = [Design(items, 1, 0.0) for items in (100, 300, 1_000)] + [Design(300, 10, luck) for luck in (0.0, 0.1, 0.4)]
-    easy = [Design(300, seeds, luck, accuracy=0.93) for seeds, luck in itertools.product((3, 5), (0.0, 0.1, 0.4))]
-    folds = [Design(100, seeds, luck, pool=1_500) for seeds, luck in itertools.product((3, 5), (0.0, 0.1, 0.4))]
-    return [*grid, *ends, *easy, *folds]
+    lucks = (0.0, 0.1, 0.4)
+    grid = [Design(*cell) for cell in itertools.product((100, 300), (3, 5), lucks)]
+    large = [Design(1_000, seeds, 0.1) for seeds in (3, 5)]
+    ends = [Design(100, 1, 0.0), Design(300, 1, 0.0), *(Design(300, 10, luck) for luck in (0.0, 0.4))]
+    easy = [Design(300, 5, luck, accuracy=0.93) for luck in lucks]
+    folds = [Design(100, seeds, luck, pool=1_500) for seeds, luck in itertools.product((3, 5), (0.0, 0.4))]
+    return [*grid, *large, *ends, *easy, *folds]
 
 
 def simulate(rng: np.random.Generator, at: Design, gains: tuple[float, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
@@ -97,8 +103,7 @@ def measure(at: Design, repetitions: int) -> dict[str, Any]:
 
 def _judged(item: NDArray[np.int64], seed: NDArray[np.int64], difference: Values) -> tuple[float, float, float]:
     interval = difference_interval(item, seed, difference)
-    p = mcnemar(difference) if seed[-1] == 0 else wilcoxon_signed_rank(item, difference)
-    return interval.low, interval.high, p
+    return interval.low, interval.high, paired_p_value(item, seed, difference)
 
 
 def outside(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -115,7 +120,10 @@ def main() -> None:
     begun = time.process_time()
     rows = []
     for design in designs(quick):
-        rows.append(measure(design, repetitions))
+        place = PARTS / f"{content_hash('coverage', 1, dataclasses.astuple(design), repetitions, GAIN, FAMILY)}.json"
+        if not place.exists():
+            write_json(place, measure(design, repetitions))
+        rows.append(read_json(place))
         sys.stdout.write(f"{rows[-1]}\n")
         sys.stdout.flush()
     sys.stdout.write(f"outside: {len(list(outside(rows)))} of {len(rows)}; {time.process_time() - begun:.0f} CPU s\n")

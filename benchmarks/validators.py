@@ -82,19 +82,27 @@ DIRECTIONS = 256
 Pair = tuple[str, str]
 
 
-class Directions:
-    """Texts in the directions of most variance of their TF-IDF, ``(n, 256)``, fitted on all documents without labels."""
+class Kept:
+    """The vectors of a set, kept in memory: a cell asks for each of them some hundred times."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        words = TfidfVectorizer(sublinear_tf=True, min_df=3, max_df=0.5)
-        found = TruncatedSVD(DIRECTIONS, random_state=0).fit_transform(words.fit_transform(texts)).astype(np.float32)
-        self._found = dict(zip(texts, found, strict=True))
+    def __init__(self, contents: Sequence[Any], vectors: NDArray[np.float32]) -> None:
+        self._found = dict(zip(contents, vectors, strict=True))
+        self._width = vectors.shape[1]
 
     def __call__(self, contents: Contents, /) -> NDArray[np.float32]:
-        return np.array([self._found[str(text)] for text in contents], dtype=np.float32).reshape(len(contents), DIRECTIONS)
+        return np.array([self._found[one] for one in contents], dtype=np.float32).reshape(len(contents), self._width)
+
+
+def directions(texts: Contents) -> NDArray[np.float32]:
+    """Texts in the directions of most variance of their TF-IDF, ``(n, 256)``, fitted on all of them without labels."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer(sublinear_tf=True, min_df=3, max_df=0.5)
+    found: NDArray[np.float32] = (
+        TruncatedSVD(DIRECTIONS, random_state=0).fit_transform(words.fit_transform(texts)).astype(np.float32)
+    )
+    return found
 
 
 @functools.cache
@@ -108,7 +116,7 @@ def newsgroups() -> Material:
             rows = np.flatnonzero(np.isin(groups, [*GROUPS[one][half], *GROUPS[other][half]]))
             topics = [str(label).split(".")[0] for label in groups[rows]]
             halves[f"{one}-{other} {name}"] = whole.take(rows, f"{one}-{other} {name}").with_strings("label", topics)
-    return Material("TF-IDF", Directions(list(dict.fromkeys(whole.texts))), split(halves, 2000, 800))
+    return Material("TF-IDF", directions, split(halves, 2000, 800))
 
 
 @functools.cache
@@ -120,7 +128,9 @@ def pacs() -> Material:
 
 @functools.cache
 def material(name: str) -> Material:
-    return {"pacs96": pacs, "newsgroups": newsgroups, **domain_ranking.SETS}[name]()
+    found = {"pacs96": pacs, "newsgroups": newsgroups, **domain_ranking.SETS}[name]()
+    contents = list(dict.fromkeys(content for pair in found.parts.values() for part in pair for content in part.contents))
+    return dataclasses.replace(found, embed=Kept(contents, found.embed(contents)))
 
 
 def pairs(name: str) -> list[Pair]:
