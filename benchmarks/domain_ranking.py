@@ -34,8 +34,9 @@ from acclimate.select.base import Toolbox
 from acclimate.select.task.rank import ACCURACY, accuracies, remembering
 from acclimate.tune.learner import ProbeLearner
 from benchmarks.common import RESULTS, keep
+from benchmarks.pacs import FILE as PACS
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = PACS.parents[1]
 #: Labelled examples of the target, and at most so many without labels.
 LABELS, UNLABELLED = 100, 500
 SEEDS = 10

@@ -530,6 +530,66 @@ def _amazon(result: Mapping[str, Any]) -> str:
     )
 
 
+def _validators(result: Mapping[str, Any]) -> str:
+    rows, sets = result["rows"], list(result["rows"][0]["sets"])
+    cells = rows[0]["cells"]
+    body = []
+    for r in rows:
+        by_set = [f"{r['sets'][s]['worse']}/{r['sets'][s]['cells']}, {100 * r['sets'][s]['gain']:+.1f}" for s in sets]
+        share, gain = f"{r['worse']} ({100 * r['worse'] / cells:.0f}%)", f"{100 * r['gain']:+.1f}"
+        body.append((r["validator"], share, r["changed"], gain, f"{r['correlation']:.2f}", *by_set))
+    arms = [(a["arm"], f"{100 * a['gain']:+.1f}", f"{a['worse']}/{cells}") for a in result["arms"] if a["arm"] != "source-only"]
+    columns = ("validator", f"worse, of {cells}", "another arm chosen", "mean gain", "rank correlation", *sets)
+    return (
+        "## Choosing an arm without target labels (`make bench-validators`)\n\n"
+        f"{cells} cells: a source domain, a target domain, {result['seeds']} draw(s) of {result['source']} source and "
+        f"{result['unlabelled']} unlabelled target rows; {len(result['arms'])} arms on frozen features. “Worse”: the arm that the "
+        "validator ranks first is less accurate on the target's test rows than source only. Gains in points over source only; the "
+        f"best arm of each cell would have brought {100 * rows[0]['possible']:+.1f}. By set: worse of cells, mean gain.\n\n"
+        + table(columns, body)
+        + "\n\nThe arms by themselves:\n\n"
+        + table(("arm", "mean gain", "worse than source only"), arms)
+    )
+
+
+def _coverage(result: Mapping[str, Any]) -> str:
+    rows = result["rows"]
+    names = ("coverage", "coverage_of_none", "false_helped", "false_helped_any")
+    body = [
+        (
+            r["items"],
+            r["seeds"],
+            r["luck"],
+            r["accuracy"],
+            "its own" if r["pool"] else "the same",
+            *(f"{100 * r[n]:.1f}" for n in names),
+        )
+        for r in rows
+    ]
+    low, high, average = (100 * pick([r[n] for r in rows for n in names[:2]]) for pick in (min, max, mean))
+    return (
+        "## Coverage of the intervals (`make bench-coverage`)\n\n"
+        f"{result['repetitions']:,} simulated comparisons of each design, percent: 95% intervals that hold a true gain of "
+        f"{100 * result['gain']:.0f} points, and none; how often an arm without effect is said to have helped, alone, and any of "
+        f"{result['family']} with one control (Holm). Luck: spread of seeds (0.1 is about one point, 0.4 about five). Coverage is "
+        f"{low:.1f} to {high:.1f}%, on average {average:.1f}%; one standard error is 0.7.\n\n"
+        + table(
+            (
+                "items",
+                "seeds",
+                "luck",
+                "accuracy",
+                "items of each seed",
+                "gain held",
+                "none held",
+                "false helped",
+                "any of the arms",
+            ),
+            body,
+        )
+    )
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "controls": _controls,
     "leakage": _leakage,
@@ -551,6 +611,8 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "digits": _digits,
     "digits-large": _digits,
     "amazon": _amazon,
+    "validators": _validators,
+    "coverage": _coverage,
     "startup": _startup,
     "step-cost": _step_cost,
 }

@@ -21,7 +21,7 @@ from acclimate.errors import unknown_name
 from acclimate.features.embeddings import Embedder
 from acclimate.gap.measure import gap
 from acclimate.models.reference import resolve
-from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, is_folds, read_recipe
+from acclimate.recipe import ArmSpec, DataSpec, MethodSpec, Recipe, is_folds, is_label_free, read_recipe
 from acclimate.report import write_report
 from acclimate.select.pick import Pick
 from acclimate.strategy.arms import Arm, Method, settings
@@ -30,6 +30,7 @@ from acclimate.strategy.compare import Measured, measure
 from acclimate.strategy.estimate import Estimate, estimate
 from acclimate.strategy.evidence import cost_table, evidence_table
 from acclimate.strategy.manifest import manifest
+from acclimate.strategy.negative_transfer import examine
 from acclimate.strategy.outcome import Outcome
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.run_folder import RunFolder
@@ -164,13 +165,15 @@ def prepare(recipe: str | Path | Recipe, announce: Announce | None = None) -> Jo
     plan = Plan(
         source=cleaned,
         target=target,
-        arms=tuple(_arm(spec) for spec in recipe.arms),
+        arms=tuple(_arm(spec, labels=recipe.target.labels != 0) for spec in recipe.arms),
         model=recipe.model,
         name=recipe.name or "run",
         task=recipe.task,
         seeds=recipe.seeds,
         labels=recipe.target.labels,
         folds=int(str(recipe.target.validation)[2:]) if is_folds(recipe.target.validation) else 0,
+        validator=recipe.target.validator,
+        negative_transfer=recipe.negative_transfer,
         confirm_seeds=recipe.confirm.seeds,
         confirm_all=recipe.confirm.all_arms,
         tune=recipe.tune,
@@ -190,10 +193,15 @@ def _compare(job: Job, folder: RunFolder) -> Outcome:
     write_parquet(folder.path / "removed.parquet", job.removed)
     bench = job.bench(folder)
     bench.warm()
-    measured_gap = gap(plan.source, plan.target, embed=job.embed)
+    known = plan.target.draw(0, 0) if plan.labels == 0 else plan.target
+    measured_gap = gap(plan.source, known, embed=job.embed)
     measured = measure(plan, bench, folder)
+    harm = None
+    if plan.negative_transfer:
+        harm, further = examine(plan, bench, folder, measured)
+        measured = dataclasses.replace(measured, further=further)
     notes = (*job.notes, *measured_gap.notes, *_truncation_notes(job.embed))
-    outcome = assemble(plan, measured, bench, measured_gap, notes, facts)
+    outcome = assemble(plan, measured, bench, measured_gap, notes, facts, harm)
     _keep(folder, outcome, measured)
     write_report(outcome, folder.path / "report.html", job.recipe.report.language)
     folder.log("done", recommended=outcome.recommended)
@@ -211,7 +219,10 @@ def _keep(folder: RunFolder, outcome: Outcome, measured: Measured) -> None:
     ]
     write_json(folder.path / "ledger.json", openings)
     told = {"recommended": outcome.recommended, "reason": outcome.reason, "best_control": outcome.best_control}
-    write_json(folder.path / "verdict.json", {**told, "results": [dataclasses.asdict(result) for result in outcome.results]})
+    results = [dataclasses.asdict(result) for result in outcome.results]
+    harm = dataclasses.asdict(outcome.negative_transfer) if outcome.negative_transfer else None
+    ranking = dataclasses.asdict(outcome.ranking) if outcome.ranking else None
+    write_json(folder.path / "verdict.json", {**told, "results": results, "negative_transfer": harm, "ranking": ranking})
     for name, selection in outcome.selections.items():
         selection.to_parquet(folder.path / "selection" / f"{_file_name(name)}.parquet")
     if outcome.generated:
@@ -237,7 +248,7 @@ def _read(recipe: Recipe) -> tuple[Domain, Target]:
         return known[-1]
 
     test = part(spec.test, "test")
-    validation = None if is_folds(spec.validation) else part(spec.validation, "validation")
+    validation = None if is_folds(spec.validation) or is_label_free(spec.validation) else part(spec.validation, "validation")
     unlabelled = part(spec.unlabelled, "unlabelled") if spec.unlabelled else None
     target = make_target(
         known[0],
@@ -314,15 +325,15 @@ def only_domains(domain: Domain, names: Sequence[str]) -> Domain:
     return dataclasses.replace(domain.take(rows, "+".join(names)), notes=domain.notes)
 
 
-def _arm(spec: ArmSpec) -> Arm:
-    """A recipe's arm as plain values."""
+def _arm(spec: ArmSpec, *, labels: bool = True) -> Arm:
+    """A recipe's arm as plain values; where there are no target labels, it learns from none."""
     objectives = [MethodSpec(method=o) if isinstance(o, str) else o for o in spec.tune.objectives]
     stages = [MethodSpec(method=stage) if isinstance(stage, str) else stage for stage in spec.tune.pretrain]
     features = MethodSpec(method=spec.tune.features) if isinstance(spec.tune.features, str) else spec.tune.features
     learn = MethodSpec(method=spec.tune.learn) if isinstance(spec.tune.learn, str) else spec.tune.learn
     return Arm(
         source="selected" if spec.select else (spec.source or "none"),
-        target=spec.target,
+        target=spec.target and labels,
         select=_method(spec.select) if spec.select else None,
         budget=spec.select.budget if spec.select else "",
         pick=Pick.parse(spec.select.pick) if spec.select else Pick(),

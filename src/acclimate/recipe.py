@@ -17,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from acclimate.engine.yaml_loader import Loader
 from acclimate.errors import InputError, nearest
+from acclimate.evaluate.validators import METHODS as VALIDATORS
+from acclimate.evaluate.validators import SAFEST
 from acclimate.tune.hardware import Hardware
 from acclimate.tune.settings import TuneSettings
 
@@ -55,7 +57,7 @@ class TargetSpec(DataSpec):
     test: float | int | str = 0.3
     validation: float | int | str = "cv5"
     unlabelled: str | None = None
-    labels: int | None = Field(default=None, gt=0, description="learn from this many labels, drawn anew for each seed")
+    labels: int | None = Field(default=None, ge=0, description="learn from this many labels, drawn anew for each seed; 0 from none")
     split_seed: int = 0
 
     @field_validator("test", "validation", mode="before")
@@ -68,10 +70,24 @@ class TargetSpec(DataSpec):
             if int(value[2:]) < 2:
                 raise ValueError(f"expected at least 2 folds, such as cv5, found {value}")
             return value
+        if info.field_name == "validation" and is_label_free(value):
+            return value
         share = _told(lambda: parse_share(value, str(info.field_name)))
         if share is None:
             raise ValueError("expected a share between 0 and 1, a count or a file")
         return share
+
+    @property
+    def validator(self) -> str:
+        """The validator that ranks without labels; empty where labels validate.
+
+        Folds of no labels are none: with ``labels: 0`` the safest validator stands in for them.
+        """
+        from acclimate.evaluate.validators.failures import safest
+
+        if self.validation == SAFEST or (self.labels == 0 and is_folds(self.validation)):
+            return safest()
+        return str(self.validation) if is_label_free(self.validation) else ""
 
 
 class MethodSpec(BaseModel):
@@ -159,6 +175,7 @@ class Recipe(Spec):
     decontaminate: tuple[str, ...] = Field(default=(), description="further test files that nothing learned from may repeat")
     arms: tuple[ArmSpec, ...] = Field(min_length=1)
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
+    negative_transfer: bool = Field(default=False, description="leave out each augmentation and each source domain: which hurts?")
     confirm: ConfirmSpec = ConfirmSpec()
     tune: TuneSettings = TuneSettings()
     hardware: Hardware = Hardware()
@@ -234,7 +251,8 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     def anchor(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(anchor(item) for item in value)
-        named = isinstance(value, str) and not value.startswith(("asset:", "hf:")) and not is_folds(value)
+        is_setting = is_folds(value) or is_label_free(value)
+        named = isinstance(value, str) and not value.startswith(("asset:", "hf:")) and not is_setting
         return str((folder / Path(value).expanduser()).resolve()) if named else value
 
     target = {key: anchor(getattr(recipe.target, key)) for key in ("path", "unlabelled", "test", "validation")}
@@ -251,6 +269,11 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
 def is_folds(value: Any) -> bool:
     """Whether a validation setting means K-fold: ``cv5``."""
     return isinstance(value, str) and value.startswith("cv") and value[2:].isdigit()
+
+
+def is_label_free(value: Any) -> bool:
+    """Whether a validation setting names a validator that needs no labels: ``entropy``, or ``label-free`` for the safest."""
+    return isinstance(value, str) and (value == SAFEST or value in VALIDATORS)
 
 
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:

@@ -9,12 +9,15 @@ import pytest
 from acclimate.augment import METHODS as EXPANDERS
 from acclimate.augment import ONLINE
 from acclimate.augment.guard import METHODS as GUARDS
+from acclimate.evaluate.validators import METHODS as VALIDATORS
 from acclimate.gap import METHODS as GAPS
 from acclimate.select import METHODS as SELECTORS
 from acclimate.tune import OBJECTIVES, WAYS
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": {**OBJECTIVES, **WAYS}, "guard": GUARDS}
+FAMILIES["validate"] = VALIDATORS
+PAGES = ["README.md", "README.zh-CN.md", *(f"docs/{name}.md" for name in ("concepts", "concepts.zh-CN", "methods", "recipes"))]
 
 
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family, methods in FAMILIES.items() for name in methods])
@@ -27,7 +30,7 @@ def test_every_method_has_a_row_and_says_what_it_is(family: str, name: str) -> N
     assert any("\u4e00" <= letter <= "\u9fff" for letter in method.summary_zh)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/concepts.md", "docs/concepts.zh-CN.md", "docs/methods.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/validators.md", "docs/validators.zh-CN.md"])
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     import re
 

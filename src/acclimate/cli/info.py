@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Annotated, Any
 
@@ -45,6 +46,8 @@ def _cards() -> list[dict[str, Any]]:
     from acclimate.augment import METHODS as EXPANDERS
     from acclimate.augment import ONLINE
     from acclimate.augment.guard import METHODS as GUARDS
+    from acclimate.evaluate.validators import METHODS as VALIDATORS
+    from acclimate.evaluate.validators.failures import failures
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
     from acclimate.tune import OBJECTIVES, WAYS
@@ -56,7 +59,12 @@ def _cards() -> list[dict[str, Any]]:
         "guard": GUARDS,
         "tune": {name: method for name, method in {**OBJECTIVES, **WAYS}.items() if name not in ONLINE},
     }
-    return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
+    cards = [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
+    measured = failures()
+    for name, validator in VALIDATORS.items():
+        told = {"range": validator.range, "failures": dataclasses.asdict(measured[name])}
+        cards.append({**_card("validate", name, validator), **told, "measured": measured[name].sentence})
+    return cards
 
 
 def _card(family: str, name: str, method: Any) -> dict[str, Any]:
@@ -88,6 +96,8 @@ def _print_card(card: dict[str, Any]) -> None:
     say(f"{card['summary']}\n{card['summary_zh']}")
     say(f"source: {card['paper']}")
     say(f"needs: {', '.join(card['needs']) or 'nothing but the data'}")
+    if "measured" in card:
+        say(f"score: {card['range']}, the higher the better\nmeasured: {card['measured']}")
     settings = ", ".join(f"{name}={value}" for name, value in card["settings"].items())
     say(f"settings: {settings or 'none'}\n\n{card['documentation']}")
 

@@ -12,15 +12,21 @@ from acclimate.cli.output import note, print_json, print_table, say, say_plan
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
+    from acclimate.evaluate.verdict import Comparison
     from acclimate.recipe import Recipe
     from acclimate.strategy.estimate import Estimate
     from acclimate.strategy.outcome import ArmResult, Outcome
+    from acclimate.strategy.outcome import NegativeTransfer as Suspects
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe (YAML); examples/ holds some to start from.")]
 Out = Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")]
 Full = Annotated[bool, typer.Option("--full", help="Fine-tune every arm, not only the best one against the best control.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would run, and what it would take.")]
+NegativeTransfer = Annotated[
+    bool,
+    typer.Option("--negative-transfer", help="Leave out each augmentation and each source domain, to name those that hurt."),
+]
 Language = Annotated[str | None, typer.Option(help="Language of the report: en or zh.")]
 
 _VERDICTS = {"helped": "green", "no evidence": "yellow", "hurt": "red"}
@@ -87,6 +93,7 @@ def compare(
     recipe: RecipeFile,
     out: Out = None,
     full: Full = False,
+    negative_transfer: NegativeTransfer = False,
     language: Language = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -94,7 +101,9 @@ def compare(
     """A recipe's arms against the controls: evidence, verdicts, report."""
     from acclimate.recipe import read_recipe
 
-    _carry_out(_changed(read_recipe(recipe), full, language), out, keep_model=False, json=json, dry_run=dry_run)
+    asked = _changed(read_recipe(recipe), full, language)
+    asked = asked.model_copy(update={"negative_transfer": True}) if negative_transfer else asked
+    _carry_out(asked, out, keep_model=False, json=json, dry_run=dry_run)
 
 
 def _changed(recipe: Recipe, full: bool, language: str | None) -> Recipe:
@@ -151,6 +160,8 @@ def _summary(outcome: Outcome) -> dict[str, object]:
         "results": outcome.results,
         "hygiene": outcome.hygiene,
         "notes": outcome.notes,
+        "ranking": outcome.ranking,
+        "negative_transfer": outcome.negative_transfer,
     }
 
 
@@ -161,13 +172,39 @@ def _print_outcome(outcome: Outcome, folder: Path) -> None:
         title = f"{outcome.target}, {kind}, {outcome.seeds[fidelity]} seeds, {outcome.sizes['test']} test examples"
         columns = ("arm", "accuracy %", "against best control", "95% interval", "p (Holm)", "verdict")
         print_table(f"\n{title}", columns, rows, _VERDICTS)
+    if outcome.negative_transfer is not None:
+        _print_suspects(outcome.negative_transfer)
     say()
     control = outcome.best_control["probe"]
-    if outcome.recommended == control:
+    if outcome.ranking is not None:
+        say(_offered(outcome))
+    elif outcome.recommended == control:
         say(f"Verdict: do not adapt further. No arm was shown better than '{control}' on validation; use '{control}'.")
     else:
         say(f"Verdict: use '{outcome.recommended}'. Validation shows it better than the best control, '{control}'.")
     say(f"Report:  {folder / 'report.html'}")
+
+
+def _print_suspects(found: Suspects) -> None:
+    """What having each thing does, against the same without it."""
+    rows = [(suspect.kind, suspect.name, *_row_of(suspect.comparison)) for suspect in found.suspects if suspect.kind != "arm"]
+    if rows:
+        columns = ("kind", "name", "what having it does", "95% interval", "p (Holm)", "verdict")
+        print_table("\nNegative transfer: each against the same without it, frozen features", columns, rows, _VERDICTS)
+    for told in found.notes:
+        say(told)
+    named = ", ".join(f"{suspect.kind} '{suspect.name}'" for suspect in found.culprits)
+    say(f"Shown to hurt: {named or 'nothing'}.")
+
+
+def _offered(outcome: Outcome) -> str:
+    """The verdict where no label could choose."""
+    reason = outcome.reason
+    assert outcome.ranking is not None
+    kept = f"Verdict: use '{reason['control']}'. Without labels no arm can be shown better."
+    if reason["key"] == "gate.not_offered":
+        return f"{kept} None of them is ranked above it by {reason['validator']} either."
+    return f"{kept} On offer: '{reason['arm']}', {outcome.ranking.failures.sentence}."
 
 
 def _row(result: ArmResult) -> tuple[str, ...]:
@@ -176,5 +213,9 @@ def _row(result: ArmResult) -> tuple[str, ...]:
     name = f"{result.name} (control)" if result.is_control else result.name
     if compared is None:
         return (name, accuracy, "best control", "", "", "")
+    return (name, accuracy, *_row_of(compared))
+
+
+def _row_of(compared: Comparison) -> tuple[str, str, str, str]:
     interval = f"{100 * compared.low:+.1f} … {100 * compared.high:+.1f}"
-    return (name, accuracy, f"{100 * compared.difference:+.1f}", interval, f"{compared.p_corrected:.3f}", compared.verdict)
+    return (f"{100 * compared.difference:+.1f}", interval, f"{compared.p_corrected:.3f}", compared.verdict)

@@ -99,6 +99,8 @@ class Target:
 
         ``None`` keeps all. Raises :class:`InputError` when there are fewer labelled examples than asked for.
         """
+        if labels == 0:
+            return dataclasses.replace(self, labelled=self.labelled.take([]), unlabelled=self.inputs)
         if labels is None or labels == len(self.labelled):
             return self
         chosen, rest = stratified_draw(self.labelled, labels, seed)

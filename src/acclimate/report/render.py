@@ -13,7 +13,7 @@ from acclimate.engine.storage import write_text
 from acclimate.errors import InputError
 from acclimate.report import wording
 from acclimate.report.figures import ticks
-from acclimate.report.sections import arms, gap, provenance, selection
+from acclimate.report.sections import arms, gap, negative_transfer, provenance, ranking, selection
 from acclimate.report.sections.verdict import SLUG, verdict
 from acclimate.report.texts import printable, trim
 from acclimate.report.wording import LANGUAGES, Language, Words
@@ -54,6 +54,8 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
             tables=tables,
             charts=arms.cost_charts(tables),
             stages=arms.STAGES,
+            ranking=ranking.ranking(outcome),
+            harm=negative_transfer.negative_transfer(outcome),
             gaps=gap.gap_table(outcome.gap) if outcome.gap else None,
             gap_words=_gap_words(outcome, language),
             map=gap.domain_map(outcome),

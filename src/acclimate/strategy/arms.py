@@ -64,6 +64,7 @@ class Arm:
     Attributes:
         source: which source data it learns from: none, all, or what ``select`` keeps of it.
         target: whether it learns from the target's labels; an arm that does not adapts without supervision.
+        without: source domains that are left out before anything else.
         select, budget, pick: the selector, how much of the source it keeps, and how rows are taken; only where ``source`` is
             ``"selected"``.
         augment: augmenters (offline) and mixers (online), in order.
@@ -87,6 +88,7 @@ class Arm:
     features: Method | None = None
     target_weight: float = 1.0
     control: str = ""
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -103,6 +105,8 @@ class Arm:
             parts.append("all source")
         elif self.select is not None:
             parts.append(f"{self.select} {self.budget}" + ("" if self.pick == Pick() else f" [{self.pick}]"))
+        if self.without:
+            parts[-1] += f" without {', '.join(self.without)}"
         if self.target:
             parts.append("target" if self.target_weight == 1 else f"target×{self.target_weight:g}")
         parts += [str(method) for method in (*self.augment, *self.pretrain, *self.objectives)]
@@ -116,9 +120,14 @@ SOURCE_ONLY = Arm("all", target=False, control="source-only")
 EVERYTHING = Arm("all", control="everything")
 
 
-def controls(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """The four controls: target only, source only, everything, and a random pick for each budget that the arms use."""
+def controls(arms: Sequence[Arm], *, labels: bool = True) -> tuple[Arm, ...]:
+    """The four controls: target only, source only, everything, and a random pick for each budget that the arms use.
+
+    Without target ``labels`` there is no target only, everything is source only, and the random pick learns from no target label.
+    """
     budgets = dict.fromkeys(arm.budget for arm in arms if arm.source == "selected")
     names = {budget: f"random {budget}" for budget in budgets or {"20%": None}}
-    randoms = tuple(Arm("selected", select=Method("random"), budget=b, control=name) for b, name in names.items())
+    randoms = tuple(Arm("selected", labels, Method("random"), b, control=name) for b, name in names.items())
+    if not labels:
+        return (SOURCE_ONLY, *randoms)
     return (TARGET_ONLY, SOURCE_ONLY, EVERYTHING, *randoms)

@@ -15,9 +15,9 @@ from acclimate.select.base import Selection
 from acclimate.strategy.arms import Arm
 from acclimate.strategy.compare import Measured, results
 from acclimate.strategy.evidence import evidence_table
-from acclimate.strategy.gate import recommend
+from acclimate.strategy.gate import offer, recommend
 from acclimate.strategy.materials import Material
-from acclimate.strategy.outcome import GeneratedExample, Outcome
+from acclimate.strategy.outcome import GeneratedExample, NegativeTransfer, Outcome
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.quality import Quality
 from acclimate.strategy.units import Bench
@@ -27,11 +27,20 @@ _SHOWN = 6
 
 
 def assemble(
-    plan: Plan, measured: Measured, bench: Bench, gap: GapReport | None, notes: Sequence[str], facts: Mapping[str, Any]
+    plan: Plan,
+    measured: Measured,
+    bench: Bench,
+    gap: GapReport | None,
+    notes: Sequence[str],
+    facts: Mapping[str, Any],
+    negative_transfer: NegativeTransfer | None = None,
 ) -> Outcome:
     """The outcome of a comparison. Selections and generated samples are those of the first seed, made again for showing."""
     rows = results(measured)
-    recommended, reason = recommend(rows, measured.best_arm, measured.best_control)
+    if measured.ranking is None:
+        recommended, reason = recommend(rows, measured.best_arm, measured.best_control)
+    else:
+        recommended, reason = offer(measured.ranking, measured.best_arm, measured.best_control)
     shown = [arm for arm in plan.all_arms if arm.select or arm.augment]
     materials = {arm.name: bench.first_material(arm) for arm in shown}
     selections = {name: m.selection for name, m in materials.items() if m.selection is not None}
@@ -63,6 +72,8 @@ def assemble(
         manifest=facts,
         quality=_quality(bench, materials),
         refused=_refused(materials),
+        ranking=measured.ranking,
+        negative_transfer=negative_transfer,
     )
 
 
@@ -97,10 +108,11 @@ def _making_notes(materials: Mapping[str, Material]) -> list[str]:
 
 def _sizes(plan: Plan) -> dict[str, Any]:
     target = plan.target
+    labelled = len(target.labelled) if plan.labels is None else plan.labels
     return {
         "source": len(plan.source),
-        "target_labelled": plan.labels or len(target.labelled),
-        "target_unlabelled": len(target.unlabelled) + (len(target.labelled) - plan.labels if plan.labels else 0),
+        "target_labelled": labelled,
+        "target_unlabelled": len(target.unlabelled) + len(target.labelled) - labelled,
         "test": len(target.test),
         "by_domain": dict(Counter(plan.source.domains)),
     }

@@ -12,10 +12,11 @@ import pyarrow as pa
 from acclimate.engine.local import map_ordered
 from acclimate.engine.progress import track
 from acclimate.errors import RunError
+from acclimate.evaluate.validators.failures import failures
 from acclimate.evaluate.verdict import Comparison, verdicts
-from acclimate.strategy.arms import Arm
+from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, Arm
 from acclimate.strategy.evidence import Unit
-from acclimate.strategy.outcome import ArmResult, Fidelity
+from acclimate.strategy.outcome import ArmResult, Fidelity, Ranking
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.run_folder import RunFolder
 from acclimate.strategy.units import Bench
@@ -30,18 +31,26 @@ class Measured:
 
     Attributes:
         units: by fidelity, then by arm name, one unit per seed.
-        best_arm, best_control: names, by mean validation accuracy on the probe; ties go to the one listed first.
+        best_arm, best_control: names, by mean validation accuracy on the probe; ties go to the one listed first. Where a validator
+            ranks without labels, ``best_control`` is what a careful user takes unseen: source only, or everything where there are
+            target labels.
+        further: units that were measured to find negative transfer, by arm; no result is made of them.
+        ranking: what such a validator said of each; None where labels chose.
     """
 
     units: Mapping[Fidelity, Runs]
     best_arm: str
     best_control: str
+    ranking: Ranking | None = None
+    further: Runs = dataclasses.field(default_factory=dict)
 
     def all_units(self) -> Iterator[Unit]:
-        """Every unit: probe first, arms in their order, seeds in theirs."""
+        """Every unit: probe first, arms in their order, seeds in theirs, then the further ones."""
         for runs in self.units.values():
             for units in runs.values():
                 yield from units
+        for units in self.further.values():
+            yield from units
 
 
 def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
@@ -51,17 +60,26 @@ def measure(plan: Plan, bench: Bench, folder: RunFolder) -> Measured:
     these two (or all, with ``confirm_all``) are fine-tuned.
     """
     arms = plan.all_arms
-    probe = _runs(bench, arms, "probe", plan.seeds, folder)
+    probe = carry_out_units(bench, arms, "probe", plan.seeds, folder)
     best_arm = _best([arm for arm in arms if not arm.is_control], probe)
-    best_control = _best([arm for arm in arms if arm.is_control], probe)
+    ranking = _ranking(plan.validator, probe) if plan.validator else None
+    if ranking is not None:
+        best_control = (EVERYTHING if EVERYTHING in arms else SOURCE_ONLY).name
+    else:
+        best_control = _best([arm for arm in arms if arm.is_control], probe)
     units: dict[Fidelity, Runs] = {"probe": probe}
     if plan.confirm_seeds:
         chosen = [arm for arm in arms if plan.confirm_all or arm.name in (best_arm, best_control)]
-        units["fine-tune"] = _runs(bench, chosen, "fine-tune", plan.confirm_seeds, folder)
-    return Measured(units, best_arm, best_control)
+        units["fine-tune"] = carry_out_units(bench, chosen, "fine-tune", plan.confirm_seeds, folder)
+    return Measured(units, best_arm, best_control, ranking)
 
 
-def _runs(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, folder: RunFolder) -> Runs:
+def _ranking(validator: str, probe: Runs) -> Ranking:
+    scores = {name: [unit.facts["validator"]["score"] for unit in units] for name, units in probe.items()}
+    return Ranking(validator, scores, failures()[validator])
+
+
+def carry_out_units(bench: Bench, arms: Sequence[Arm], fidelity: Fidelity, seeds: int, folder: RunFolder) -> Runs:
     """The missing units in parallel, then all of them from the folder.
 
     A seed's probes go to one worker together: arms that share a selection or an expansion meet it while it is remembered.
@@ -102,8 +120,13 @@ def _best(arms: Sequence[Arm], probe: Runs) -> str:
 
 
 def mean_validation(units: Sequence[Unit]) -> float:
-    """Mean validation accuracy over seeds."""
-    return float(np.mean([unit.facts["scores"]["validation"]["accuracy"] for unit in units]))
+    """Mean over seeds of the accuracy on validation, or of what a validator that sees no labels says instead."""
+    return float(np.mean([_validated(unit) for unit in units]))
+
+
+def _validated(unit: Unit) -> float:
+    judged = unit.facts.get("validator")
+    return float(judged["score"] if judged else unit.facts["scores"]["validation"]["accuracy"])
 
 
 def results(measured: Measured) -> list[ArmResult]:
@@ -111,7 +134,8 @@ def results(measured: Measured) -> list[ArmResult]:
     rows = []
     for fidelity, runs in measured.units.items():
         test = _compared(runs, measured.best_control, "test")
-        validation = _compared(runs, measured.best_control, "validation") if fidelity == "probe" else {}
+        labelled = fidelity == "probe" and measured.ranking is None
+        validation = _compared(runs, measured.best_control, "validation") if labelled else {}
         rows += [_result(name, units, fidelity, test.get(name), validation.get(name)) for name, units in runs.items()]
     return rows
 
@@ -152,7 +176,7 @@ def _result(
         is_control=facts[0]["is_control"],
         fidelity=fidelity,
         scores={metric: [f["scores"]["test"][metric] for f in facts] for metric in metrics},
-        validation=[f["scores"]["validation"]["accuracy"] for f in facts] if fidelity == "probe" else [],
+        validation=[f["scores"]["validation"]["accuracy"] for f in facts if "validation" in f["scores"]],
         comparison=test,
         validation_comparison=validation,
         seconds={stage: float(np.mean([f["seconds"][stage] for f in facts])) for stage in facts[0]["seconds"]},

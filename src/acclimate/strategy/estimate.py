@@ -13,6 +13,7 @@ from acclimate.data.domain import Domain
 from acclimate.engine.threads import one_thread
 from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
+from acclimate.strategy.negative_transfer import further_arms
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import every_content
 from acclimate.tune.examples import gather
@@ -49,9 +50,9 @@ def estimate(plan: Plan, embed: Embedder) -> Estimate:
 def _estimate(plan: Plan, embed: Embedder) -> Estimate:
     parts = [plan.source, plan.target.labelled, plan.target.unlabelled, plan.target.test.inputs]
     texts = sum(len(part) for part in parts)
-    arms = len(plan.all_arms)
-    fits = arms * plan.seeds * (1 + (plan.folds if plan.target.validation is None else 1))
-    tuned = (arms if plan.confirm_all else 2) * plan.confirm_seeds
+    arms = len(plan.all_arms) + (len(further_arms(plan)) if plan.negative_transfer else 0)
+    fits = arms * plan.seeds * (1 + plan.refits)
+    tuned = (len(plan.all_arms) if plan.confirm_all else 2) * plan.confirm_seeds
     seconds = {
         "embed": _seconds_per_text(parts, embed) * texts / plan.workers,
         "screen": _seconds_per_fit(plan, embed.dim) * fits / min(plan.workers, plan.seeds),

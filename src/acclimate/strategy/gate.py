@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from acclimate.strategy.outcome import ArmResult
+import numpy as np
+
+from acclimate.strategy.outcome import ArmResult, Ranking
 
 
 def recommend(results: Sequence[ArmResult], best_arm: str, best_control: str) -> tuple[str, dict[str, Any]]:
@@ -28,3 +30,24 @@ def recommend(results: Sequence[ArmResult], best_arm: str, best_control: str) ->
     if shown.verdict == "helped":
         return best_arm, {"key": "gate.shown", **figures}
     return best_control, {"key": "gate.not_shown", **figures}
+
+
+def offer(ranking: Ranking, best_arm: str, control: str) -> tuple[str, dict[str, Any]]:
+    """The control, always: without labels no arm was shown better. The arm that the validator ranks first is offered with its risk.
+
+    Returns:
+        The control, and why, as a message key with the validator's measured failures.
+    """
+    scores = {name: float(np.mean(ranking.scores[name])) for name in (best_arm, control)}
+    found = ranking.failures
+    return control, {
+        "key": "gate.offered" if scores[best_arm] > scores[control] else "gate.not_offered",
+        "arm": best_arm,
+        "control": control,
+        "validator": ranking.validator,
+        "score": scores[best_arm],
+        "control_score": scores[control],
+        "worse": found.worse,
+        "cells": found.cells,
+        "gain": found.gain,
+    }

@@ -72,14 +72,19 @@ class Workshop:
 
     def __init__(self, source: Domain, embed: Embed, count_tokens: Callable[[str], int] = count_words) -> None:
         self.source = source
+        self._embed = embed
         self._tools = toolbox(embed)
         self._count_tokens = count_tokens
         self._made: OrderedDict[str, tuple[object, float]] = OrderedDict()
 
+    def of(self, source: Domain) -> Workshop:
+        """A workshop with the same tools over another source; it remembers nothing of this one."""
+        return Workshop(source, self._embed, self._count_tokens)
+
     def material(self, arm: Arm, view: Target, seed: int) -> Material:
         """Carry out an arm's selection and augmentation against ``view`` (one seed's draw, perhaps less a validation fold)."""
         chosen, select_seconds = self._select(arm, view, seed) if arm.select else (None, 0.0)
-        source = chosen.to_domain() if chosen else (self.source if arm.source == "all" else None)
+        source = chosen.to_domain() if chosen else (self._pool(arm) if arm.source == "all" else None)
         expanders = [step for method in arm.augment for step in self._steps(method, view, seed)]
         grown = [self._expand(method, view, seed) for method in expanders]
         augmented = concatenate("augmented", [sifted.kept for sifted, _ in grown]) if grown else None
@@ -93,13 +98,21 @@ class Workshop:
             growth=tuple(sifted for sifted, _ in grown),
         )
 
+    def _pool(self, arm: Arm) -> Domain:
+        """The source without the domains that the arm leaves out."""
+        if not arm.without:
+            return self.source
+        key = content_hash("without", arm.without, self.source.fingerprint)
+        rows = [row for row, name in enumerate(self.source.domains) if name not in arm.without]
+        return self.once(key, lambda: self.source.take(rows))[0]
+
     def _select(self, arm: Arm, view: Target, seed: int) -> tuple[Selection, float]:
         method = arm.select
         assert method is not None
         labels = view.labelled.fingerprint if "target labels" in SELECTORS[method.name].needs else ""
-        inputs = (self.source.fingerprint, view.inputs.fingerprint, labels)
+        source = self._pool(arm)
+        inputs = (source.fingerprint, view.inputs.fingerprint, labels)
         key = content_hash("select", str(method), arm.budget, str(arm.pick), *inputs, seed)
-        source = self.source
         return self.once(
             key,
             lambda: select(

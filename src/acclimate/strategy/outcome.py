@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from acclimate.evaluate.validators.failures import Failures
 from acclimate.evaluate.verdict import Comparison
 from acclimate.gap.base import GapReport
 from acclimate.select.base import Selection
 from acclimate.strategy.quality import Quality
 
 Fidelity = Literal["probe", "fine-tune"]
+SuspectKind = Literal["arm", "augmentation", "domain"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,55 @@ class ArmResult:
     seconds: Mapping[str, float]
     trained_on: Mapping[str, float]
     steps: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """Arms and controls as a validator ranks them that sees no label: an offer, not evidence.
+
+    Attributes:
+        validator: its name.
+        scores: by arm, one per seed; the higher, the better.
+        failures: how often choosing by it was worse than doing nothing, as measured.
+    """
+
+    validator: str
+    scores: Mapping[str, Sequence[float]]
+    failures: Failures
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspect:
+    """Something that may hurt, and what having it does: the difference is *with* minus *without*, so that below 0 it hurts.
+
+    Attributes:
+        kind: an ``arm`` is compared with the best control, an ``augmentation`` with its arm without it, a source ``domain`` with
+            everything but that domain.
+        name: of the arm; ``eda in ARM``; of the domain.
+        examples: how many of a domain's are learned from; 0 for the others.
+        comparison: on the sealed test; Holm over all suspects of its kind.
+        validation: the same on validation; None where no labels validated. What is left out of a model because of this finding
+            should be left out because validation says so too: the test has been looked at.
+    """
+
+    kind: SuspectKind
+    name: str
+    examples: int
+    comparison: Comparison
+    validation: Comparison | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NegativeTransfer:
+    """Every suspect, arms first, then augmentations, then domains; and why something could not be examined."""
+
+    suspects: Sequence[Suspect]
+    notes: Sequence[str] = ()
+
+    @property
+    def culprits(self) -> list[Suspect]:
+        """Those that are shown to hurt."""
+        return [suspect for suspect in self.suspects if suspect.comparison.verdict == "hurt"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +133,8 @@ class Outcome:
         manifest: versions, hashes of inputs, seeds, hardware, the command to reproduce.
         quality: figures on the generated examples by arm, one for each augmenter, with the first seed.
         refused: what guards refused of them, one row each with its arm; None where nothing was generated.
+        negative_transfer: what hurts, where the comparison was asked to look for it.
+        ranking: how a label-free validator ranks the arms; None where validation labels chose.
     """
 
     name: str
@@ -105,3 +158,5 @@ class Outcome:
     manifest: Mapping[str, Any]
     quality: Mapping[str, Sequence[Quality]] = dataclasses.field(default_factory=dict)
     refused: pa.Table | None = None
+    ranking: Ranking | None = None
+    negative_transfer: NegativeTransfer | None = None

@@ -20,7 +20,9 @@ from acclimate.data.target import Ledger, Target
 from acclimate.engine.build import build
 from acclimate.engine.storage import content_hash
 from acclimate.engine.threads import one_thread
-from acclimate.evaluate.measure import Predictor, Scores, evaluate, pool_scores, validate
+from acclimate.evaluate.measure import Predictor, Scores, evaluate, label_codes, pool_scores, validate
+from acclimate.evaluate.validators import METHODS as VALIDATORS
+from acclimate.evaluate.validators.base import Seen
 from acclimate.features.base import Contents
 from acclimate.features.embeddings import Embedder
 from acclimate.models.tokens import token_counter
@@ -28,7 +30,7 @@ from acclimate.strategy.arms import Arm, Method, as_given
 from acclimate.strategy.evidence import Unit, predictions_table
 from acclimate.strategy.materials import Material, Workshop
 from acclimate.strategy.outcome import Fidelity
-from acclimate.strategy.plan import Plan
+from acclimate.strategy.plan import FITS_AGAIN, HELD_OUT_PARTS, Plan
 from acclimate.strategy.quality import Quality, measure_quality
 from acclimate.tune.adapted import Adapted
 from acclimate.tune.examples import Examples, gather
@@ -68,7 +70,7 @@ class Bench:
         """The name of a unit, made of everything its result depends on."""
         plan, target = self.plan, self.plan.target
         inputs = (plan.source.fingerprint, target.labelled.fingerprint, target.unlabelled.fingerprint, target.test.fingerprint)
-        validation = target.validation.fingerprint if target.validation else f"cv{plan.folds}"
+        validation = plan.validator or (target.validation.fingerprint if target.validation else f"cv{plan.folds}")
         training = {**dataclasses.asdict(plan.tune), **plan.hardware.numbers} if fidelity == "fine-tune" else {}
         return content_hash(
             version("acclimate"), arm.name, str(arm), fidelity, seed, *inputs, validation, plan.labels, self._fingerprint, training
@@ -90,9 +92,13 @@ class Bench:
             model = self._fine_tuned(arm, material, seed)
         train_seconds = time.perf_counter() - started
         parts = {"test": [evaluate(model, view, ledger=ledger)]}
-        if fidelity == "probe":
+        judged = None
+        if fidelity == "probe" and self.plan.validator:
+            judged = {"name": self.plan.validator, "score": self._judge(arm, seed)}
+        elif fidelity == "probe":
             parts["validation"] = self._validation(arm, view, model, seed, ledger)
         facts = self._facts(arm, fidelity, seed, material, parts)
+        facts["validator"] = judged
         facts["openings"] = ledger.openings
         facts["seconds"] = {**material.seconds, "train": train_seconds}
         return Unit(predictions_table(parts), facts)
@@ -137,6 +143,43 @@ class Bench:
             fold_model = self._probe(arm, self.workshop.material(arm, fold, seed), seed)
             scores.append(validate(fold_model, fold, ledger=ledger))
         return scores
+
+    def _judge(self, arm: Arm, seed: int) -> float:
+        validator = build(VALIDATORS, "validator", self.plan.validator, {})
+        return validator.score(self.seen(arm, seed, again=bool(FITS_AGAIN.intersection(validator.needs))))
+
+    def seen(self, arm: Arm, seed: int, *, again: bool) -> Seen:
+        """What a validator may look at of an arm's probe: its answers on unlabelled target examples, and no target label.
+
+        Args:
+            again: fit the arm once more without each of :data:`~acclimate.strategy.plan.HELD_OUT_PARTS` parts of the source, its
+                selection too, for answers on source examples that were held out and for several models.
+        """
+        view = self.plan.target.draw(self.plan.labels, seed)
+        model = self._probe(arm, self.workshop.material(arm, view, seed), seed)
+        contents: Any = view.unlabelled.contents
+        look = Seen(model.predict_proba(contents), unit_rows(self.embed(contents)), seed=seed)
+        return self._with_held_out(look, arm, view, seed) if again else look
+
+    def _with_held_out(self, look: Seen, arm: Arm, view: Target, seed: int) -> Seen:
+        whole = self.plan.source
+        contents: Any = whole.contents
+        inputs: Any = view.unlabelled.contents
+        part = np.array([int(content_hash("held out", seed, name)[:8], 16) % HELD_OUT_PARTS for name in whole.ids])
+        held = np.zeros((len(whole), len(view.classes)))
+        others = []
+        for number in range(HELD_OUT_PARTS):
+            kept, out = np.flatnonzero(part != number), np.flatnonzero(part == number)
+            model = self._probe(arm, self.workshop.of(whole.take(kept)).material(arm, view, seed), seed)
+            others.append(model.predict_proba(inputs))
+            held[out] = model.predict_proba([contents[row] for row in out])
+        return dataclasses.replace(
+            look,
+            held_probabilities=held,
+            held_labels=label_codes(whole, view.classes),
+            held_features=unit_rows(self.embed(contents)),
+            others=tuple(others),
+        )
 
     def _examples(self, arm: Arm, material: Material, *, several_tasks: bool = False) -> Examples:
         return gather(

@@ -8,7 +8,9 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from acclimate.evaluate.intervals import accuracy_interval, difference_interval
+from acclimate.evaluate.intervals import accuracy_interval, difference_interval, difference_p_value
+from acclimate.evaluate.tests import holm, wilcoxon_signed_rank
+from acclimate.evaluate.verdict import paired_p_value, verdict
 
 REPETITIONS = 250
 #: 95% coverage misses 5%; with 250 repetitions, 90.5% is 3.3 standard errors below.
@@ -158,3 +160,37 @@ def test_a_full_comparison_is_fast():
     started = time.perf_counter()
     difference_interval(item, seed, correct[1] - correct[0])
     assert time.perf_counter() - started < 0.3
+
+
+@pytest.mark.parametrize("design", [d for d in DESIGNS if not d.get("pool")], ids=str)
+def test_the_p_value_is_below_five_percent_where_the_interval_leaves_out_nothing(design: dict) -> None:
+    rng = np.random.default_rng(5)
+    for gain in (0.0, 0.03, 0.08, 0.15):
+        item, seed, right = simulate(rng, gain=gain, **design)
+        interval = difference_interval(item, seed, right[1] - right[0])
+        assert (difference_p_value(item, seed, right[1] - right[0]) < 0.05) == (interval.low > 0 or interval.high < 0)
+
+
+def test_the_p_value_of_one_seed_is_that_of_the_t_test_over_items() -> None:
+    from scipy.stats import ttest_1samp
+
+    difference = np.array([1, 1, 0, -1, 1, 0, 0, 1, 1, 0], dtype=float)
+    expected = ttest_1samp(difference, 0).pvalue
+    assert difference_p_value(np.arange(10), np.zeros(10), difference) == pytest.approx(expected)
+
+
+def test_among_several_arms_without_effect_none_is_said_to_help_more_often_than_asked() -> None:
+    """Where luck moves whole seeds, a test over the items at hand is nearly always significant; corrected, it must not decide."""
+    rng = np.random.default_rng(6)
+    by_items_alone, ours_alone = 0, 0
+    for _ in range(150):
+        arms = [simulate(rng, n=100, seeds=3, seed_sd=0.4) for _ in range(5)]
+        base = arms[0][2][0]  # one control for all, so that its luck is shared
+        rows = [(item, seed, right[1] - base) for item, seed, right in arms]
+        bounds = [difference_interval(*row) for row in rows]
+        for kind, p in (("items", [wilcoxon_signed_rank(i, d) for i, _, d in rows]), ("both", [paired_p_value(*r) for r in rows])):
+            found = any(verdict(b.low, b.high, q) == "helped" for b, q in zip(bounds, holm(p), strict=True))
+            by_items_alone += found and kind == "items"
+            ours_alone += found and kind == "both"
+    assert ours_alone / 150 < 0.075
+    assert ours_alone < by_items_alone

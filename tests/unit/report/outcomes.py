@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from acclimate.data.domain import Domain, from_columns
+from acclimate.evaluate.validators.failures import Failures
 from acclimate.evaluate.verdict import Comparison, Verdict
 from acclimate.gap.base import DomainMap, GapReport, GapResult
 from acclimate.select.base import Selection
-from acclimate.strategy.outcome import ArmResult, Fidelity, GeneratedExample, Outcome
+from acclimate.strategy.outcome import ArmResult, Fidelity, GeneratedExample, NegativeTransfer, Outcome, Ranking, Suspect
 from acclimate.strategy.quality import Quality, Refusal
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & 'single' \u202eright-to-left\u202c \x00 " + "w" * 300
@@ -246,6 +247,35 @@ def keeping(control: str = CONTROL) -> Outcome:
     reason = {"key": "gate.not_shown", "arm": DSIR, "control": control, "difference": 0.002, "low": -0.02, "high": 0.024, "p": 1.0}
     results = [r for r in full().results if r.name not in (BEST, CLASSIFIER)]
     return dataclasses.replace(full(), recommended=control, reason=reason, results=results)
+
+
+def ranked() -> Outcome:
+    """Without labels: a validator ranks, the control stays."""
+    found = Failures("dev", cells=66, worse=7, changed=40, gain=0.012, possible=0.034, correlation=0.41)
+    reason = {
+        "key": "gate.offered",
+        "arm": BEST,
+        "control": "source-only",
+        "validator": "dev",
+        "worse": 7,
+        "cells": 66,
+        "gain": 0.012,
+    }
+    ranking = Ranking("dev", {result.name: [0.7, 0.8] for result in full().results}, found)
+    return dataclasses.replace(full(), recommended="source-only", reason=reason, ranking=ranking)
+
+
+def harmed() -> Outcome:
+    """A source domain and, not shown, an augmentation that hurt."""
+    told = compared("tweets", -0.041, 0.012, 0.001, "hurt")
+    checked = dataclasses.replace(told, difference=-0.02, low=-0.035, high=-0.005)
+    suspects = [
+        Suspect("arm", EDA, 0, compared(EDA, 0.0, 0.01, 1.0, "no evidence"), None),
+        Suspect("augmentation", f"eda in {EDA}", 0, compared(f"eda in {EDA}", -0.004, 0.01, 0.6, "no evidence"), None),
+        Suspect("domain", "tweets", 3000, told, checked),
+    ]
+    notes = ("the domain 'nyt' cannot be left out: fewer than two classes would be left",)
+    return dataclasses.replace(full(), negative_transfer=NegativeTransfer(suspects, notes))
 
 
 def bare() -> Outcome:

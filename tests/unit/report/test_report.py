@@ -63,7 +63,7 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-ALL = [outcomes.full, outcomes.keeping, outcomes.bare, outcomes.hostile]
+ALL = [outcomes.full, outcomes.keeping, outcomes.ranked, outcomes.harmed, outcomes.bare, outcomes.hostile]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -85,7 +85,9 @@ def test_the_page_loads_nothing_and_runs_nothing(make, language):
 def test_every_section_is_there_and_is_named(make, language):
     found = page(make(), language)
     headings = [attributes["id"] for attributes in found.named("h2")]
-    assert headings == ["verdict", "arms", "cost", "gap", "selection", "generated", "hygiene", "reproduce", "notes", "how"]
+    asked = {outcomes.ranked: ["ranking"], outcomes.harmed: ["harm"]}.get(make, [])
+    rest = ["cost", "gap", "selection", "generated", "hygiene", "reproduce", "notes", "how"]
+    assert headings == ["verdict", "arms", *asked, *rest]
     assert [attributes["aria-labelledby"] for attributes in found.named("section")] == headings
     assert len(found.named("h1")) == 1
     assert len(found.named("caption")) == len(found.named("table"))
@@ -159,16 +161,30 @@ def test_a_test_that_contradicts_validation_is_not_glossed_over():
     assert "Treat it as unproven." in unproven
 
 
-def test_a_small_p_value_beside_an_interval_around_nothing_is_explained():
-    whole = outcomes.keeping()
-    seen = {"p_corrected": 0.0004, "low": -0.058, "high": 0.028}
-    results = [
-        dataclasses.replace(r, comparison=dataclasses.replace(r.comparison, **seen)) if r.name == outcomes.DSIR else r
-        for r in whole.results
-    ]
-    explained = "the seeds differ too much to tell"
-    assert explained in words(page(dataclasses.replace(whole, results=results)).text)
-    assert explained not in words(page(whole).text)
+def test_a_ranking_without_labels_is_an_offer_with_its_failures():
+    text = words(page(outcomes.ranked()).text)
+    assert (
+        "chosen without labels by dev, which was worse than doing nothing in 7 of 66 measured cells (mean gain +1.2 points)" in text
+    )
+    assert "Ranked without labels" in text
+    assert "which validation chose" not in text
+    chinese = page(outcomes.ranked(), "zh").text
+    assert "在 66 个实测单元中" in chinese
+    assert "无标签排序" in chinese
+
+
+def test_what_hurts_is_named_with_its_interval():
+    found = page(outcomes.harmed())
+    text = words(found.text)
+    assert "Shown to hurt: tweets." in text
+    assert "the domain 'nyt' cannot be left out" in text
+    assert "−2.0 −3.5 to −0.5" in text
+    labels = [attributes["aria-label"] for attributes in found.named("svg") if attributes.get("class", "").startswith("whisker")]
+    assert any(label.startswith("tweets: difference −4.1") for label in labels)
+    chinese = page(outcomes.harmed(), "zh").text
+    assert "被证明有害：tweets。" in chinese.replace("\n", "")
+    assert "子域“nyt”不能去掉" in chinese
+    assert "What having each thing does" not in words(page(outcomes.full()).text)
 
 
 def test_a_test_that_speaks_for_an_arm_the_gate_left_is_mentioned():

@@ -16,8 +16,6 @@ from acclimate.strategy.outcome import ArmResult, Outcome
 
 #: Verdicts as parts of message keys and names of CSS classes.
 SLUG = {"helped": "helped", "no evidence": "no_evidence", "hurt": "hurt"}
-#: Below this a p-value speaks for a difference, and a reader wonders why the verdict is "no evidence".
-SMALL_P = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +58,7 @@ def verdict(outcome: Outcome, words: Words) -> Verdict:
 def _measured(compared: Comparison | None, words: Words) -> Markup:
     if compared is None:
         return words("verdict.test.none")
-    sentence = words(f"verdict.test.{SLUG[compared.verdict]}", **_figures(compared, words))
-    if compared.verdict == "no evidence" and compared.p_corrected < SMALL_P and compared.low < 0 < compared.high:
-        return words("page.space").join((sentence, words("verdict.test.seeds")))
-    return sentence
+    return words(f"verdict.test.{SLUG[compared.verdict]}", **_figures(compared, words))
 
 
 def final_result(outcome: Outcome, name: str) -> ArmResult | None:
@@ -111,6 +106,9 @@ def _why(reason: Mapping[str, Any], words: Words) -> Markup:
     if "difference" in reason:
         values |= {name: points(reason[name]) for name in ("difference", "low", "high")}
         values |= {"size": size(reason["difference"]), "p": p_value(reason["p"])}
+    if "validator" in reason:
+        values |= {name: reason[name] for name in ("validator", "worse", "cells")}
+        values |= {"gain": points(reason["gain"])}
     return words(str(reason["key"]), **values)
 
 
