@@ -11,6 +11,7 @@ from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.strategy.arms import Arm, controls
 from acclimate.tune.hardware import Hardware
+from acclimate.tune.probe import Probe
 from acclimate.tune.settings import TuneSettings
 
 _KINDS = {"text": "texts", "image": "pictures", "chat": "conversations"}
@@ -30,6 +31,7 @@ class Plan:
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
+        C: inverse strength of the probe's penalty, the same for every arm.
         hardware: where and how fine-tuning computes.
         workers: processes among which the units of work are shared; results do not depend on it.
     """
@@ -46,6 +48,7 @@ class Plan:
     confirm_seeds: int = 3
     confirm_all: bool = False
     tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
+    C: float = Probe.C
     hardware: Hardware = dataclasses.field(default_factory=Hardware)
     workers: int = 1
 

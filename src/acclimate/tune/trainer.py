@@ -41,6 +41,7 @@ from acclimate.tune.schedule import layer_groups, rate_factors, slanted_triangul
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term, evaluate_terms
+from acclimate.tune.watch import Watch
 
 #: How often a training logs its terms.
 LOGS = 20
@@ -59,6 +60,7 @@ def fine_tune(
     called: str | None = None,
     hardware: Hardware | None = None,
     facts: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
 ) -> Adapted:
     """Train every weight of a model, and of a classifier's fresh head, for ``settings.steps`` optimiser steps.
 
@@ -75,6 +77,7 @@ def fine_tune(
         called: what records call the model, where its name is only the place in which it lies.
         hardware: where and how it computes; the best that the machine has where not given.
         facts: what a saved model's card tells of ``data``, ``arm`` and ``evidence``; nothing depends on it.
+        watch: looks at the model while it learns, and may end the training by raising; nothing else depends on it.
 
     Raises:
         InputError: no examples, one class only, a label outside ``classes``, an objective that does not serve the task or lacks
@@ -113,7 +116,10 @@ def fine_tune(
 
         def make(setup: Setup) -> Loop:
             again = first.pop() if first else load_base(model_name, task, classes, seed, chosen)
-            return assemble(again, examples, chosen, objectives, seed, place, means, setup, keep=folder is not None)
+            loop = assemble(again, examples, chosen, objectives, seed, place, means, setup, keep=folder is not None)
+            if watch is not None:
+                loop.trainer.add_callback(_Watching(watch, again, about))
+            return loop
 
         loop, setup = train(make, lambda: checkpoints.claim(place, about["training"]), means, setup, chosen)
         about["hardware"]["parts"] = setup.parts
@@ -482,6 +488,22 @@ class _Thaw(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         del args, state, control, kwargs
         thaw(self._groups, len(self._groups), 1)
+
+
+class _Watching(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Shows the model as it is, every so many steps but the last, see :class:`acclimate.tune.watch.Watch`."""
+
+    def __init__(self, watch: Watch, base: Base, about: Mapping[str, Any]) -> None:
+        self._watch, self._base, self._about = watch, base, about
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        if state.global_step % self._watch.every == 0 and state.global_step < state.max_steps:
+            model = self._base.model
+            try:
+                self._watch.look(state.global_step, Adapted(cast("Any", model), self._base.reader, self._about))
+            finally:
+                model.train()
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
