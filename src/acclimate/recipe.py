@@ -166,7 +166,8 @@ class SearchSpec(Spec):
     def _known_name(cls, value: str, info: ValidationInfo) -> str:
         from acclimate.strategy.search.asked import Asked
 
-        _told_with_fix(lambda: Asked(**{str(info.field_name): value}))
+        given: dict[str, Any] = {str(info.field_name): value}
+        _told_with_fix(lambda: Asked(**given))
         return value
 
     @field_validator("validation")

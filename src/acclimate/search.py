@@ -45,7 +45,8 @@ def search(
         recipe: a file, or a :class:`~acclimate.recipe.Recipe`; its ``search`` part says what is searched.
         out: the run folder; ``runs/<name of the recipe>`` by default. A second call goes on where the first one ended.
         trials, sampler, pruner, storage, seconds: instead of the recipe's.
-        workers: processes. Several machines may work on one study: start the same recipe on each with one ``storage``.
+        workers: processes; by default one per core where trials train, and none but this one on frozen features. Several machines
+            may work on one study: start the same recipe on each with one ``storage``.
         announce: called with each thing a user should know before the trials begin.
 
     Returns:
@@ -78,7 +79,8 @@ def search(
     ready = dataclasses.replace(ready, recipe=ready.recipe.model_copy(update={"search": spec}))
     base, asked = _base(ready, spec), _asked(ready, spec)
     plan, folds = _plan(ready, spec)
-    ready = dataclasses.replace(ready, plan=dataclasses.replace(plan, workers=workers_or(workers or ready.recipe.workers)))
+    many = workers_or(workers or ready.recipe.workers, asked.fidelity)
+    ready = dataclasses.replace(ready, plan=dataclasses.replace(plan, workers=many))
     folder = RunFolder(run_folder(ready.recipe, out))
     with folder.locked():
         return _carry_out(ready, folder, base, asked, folds)

@@ -23,7 +23,7 @@ def search(
     trials: Annotated[int | None, typer.Option(help="How many trials; 30 by default.", min=1)] = None,
     sampler: Annotated[str | None, typer.Option(help="grid, random, tpe (default) or cma-es.")] = None,
     pruner: Annotated[str | None, typer.Option(help="none (default), successive-halving or hyperband.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core by default.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core where trials train, else 1.", min=1)] = None,
     storage: Annotated[
         str | None,
         typer.Option(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from acclimate.errors import InputError, unknown_name
-from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.search.pruners import METHODS as PRUNERS
 from acclimate.strategy.search.samplers import METHODS as SAMPLERS
 from acclimate.strategy.search.space import Dimension
+
+if TYPE_CHECKING:  # an outcome knows gaps, and they torch, which reading a recipe does not need
+    from acclimate.strategy.outcome import Fidelity
 
 FIDELITIES: tuple[Fidelity, ...] = ("probe", "fine-tune")
 

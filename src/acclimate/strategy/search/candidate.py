@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acclimate.augment import METHODS as EXPANDERS
 from acclimate.augment import ONLINE
@@ -14,13 +14,15 @@ from acclimate.augment.policy import strength_of
 from acclimate.errors import InputError, unknown_name
 from acclimate.select import METHODS as SELECTORS
 from acclimate.strategy.arms import Arm, Method, as_given, settings
-from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.search.space import Choice, Dimension, Range, Value
 from acclimate.tune import OBJECTIVES
 from acclimate.tune.learn import COURSES, STAGES
 from acclimate.tune.probe import Probe
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.shallow import METHODS as SHALLOW
+
+if TYPE_CHECKING:  # an outcome knows gaps, and they torch, which reading a recipe does not need
+    from acclimate.strategy.outcome import Fidelity
 
 #: What the pipeline hands to a constructor; not settings.
 _PROVIDED = frozenset(("embed", "seed", "learner", "predict", "language_model", "tools", "style", "training", "teacher", "workers"))
@@ -77,7 +79,7 @@ def _with(base: Candidate, name: str, value: Value) -> Candidate:
             raise InputError(f"{value!r} epochs", expected="a number above 0")
         return dataclasses.replace(base, epochs=float(value))
     if name in _TUNED:
-        return dataclasses.replace(base, tune=dataclasses.replace(base.tune, **{name: value}))
+        return dataclasses.replace(base, tune=TuneSettings.of({**dataclasses.asdict(base.tune), name: value}))
     return dataclasses.replace(base, arm=_arm_with(base.arm, name, value))
 
 
@@ -88,15 +90,16 @@ def _arm_with(arm: Arm, name: str, value: Value) -> Arm:
     if name == "budget" and arm.select is not None:
         from acclimate.select.budget import Budget
 
-        return dataclasses.replace(arm, budget=str(Budget.parse(value)))  # type: ignore[arg-type]  # it says what is wrong
+        return dataclasses.replace(arm, budget=str(Budget.parse(value)))
     if part in _LISTS:
         method, _, setting = rest.partition(".")
         methods: tuple[Method, ...] = getattr(arm, part)
         if setting and any(one.name == method for one in methods):
-            changed = tuple(_setting(one, setting, value) if one.name == method else one for one in methods)
+            changed: Any = tuple(_setting(one, setting, value) if one.name == method else one for one in methods)
             return dataclasses.replace(arm, **{part: changed})
     elif part in _SINGLE and rest and getattr(arm, part) is not None:
-        return dataclasses.replace(arm, **{part: _setting(getattr(arm, part), rest, value)})
+        single: Any = _setting(getattr(arm, part), rest, value)
+        return dataclasses.replace(arm, **{part: single})
     raise unknown_name("setting to search", name, known_names(arm))
 
 

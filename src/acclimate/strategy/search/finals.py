@@ -28,7 +28,8 @@ def measure_all(
     """Every candidate on the same repetitions, what is missing in parallel; and the openings of the validation parts."""
     units = [(name, draw) for name in candidates for draw in draws]
     missing = [(candidates[name], draw) for name, draw in units if folder.read_step(_key(job, candidates[name], draw)) is None]
-    workers = max(1, min(job.workers, len(missing)))
+    alone = job.asked.fidelity == "probe"  # fits in less time than a process takes to start
+    workers = 1 if alone else max(1, min(job.workers, len(missing)))
     for _ in track(map_ordered(partial(_step, job, folder), missing, workers), label, total=len(missing)):
         pass
     found, openings = {}, []

@@ -229,6 +229,10 @@ def _notes(
         said.append(f"{len(failed)} trials failed; the first: {failed[0].why}")
     if not shares and job.space:
         said.append(f"importance is not shown: it needs at least {FEWEST} complete trials that differ")
+    if job.workers > 1 and (asked.sampler in ("tpe", "cma-es") or asked.pruner != "none"):
+        said.append(
+            f"{job.workers} workers shared the trials: which points were tried depends on who was first; one worker repeats them"
+        )
     if asked.repeats == 1 and asked.fidelity == "fine-tune":
         said.append(
             "every trial was trained once: what another seed would have given is not in its interval (`repeats` draws more)"

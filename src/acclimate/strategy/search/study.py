@@ -130,7 +130,7 @@ class Study:
                 self._free(self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number))
 
     def _sign(self, place: int) -> None:
-        sign = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
+        sign: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
         self._storage.set_trial_system_attr(place, WORKER, sign)
 
     @contextlib.contextmanager

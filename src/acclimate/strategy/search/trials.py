@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Name of the attribute that holds which items a trial got right.
 RIGHT = "right"
+#: Name of the attribute that says that pruning ended a trial.
+GIVEN_UP = "given up"
 
 
 def packed(right: NDArray[np.int64]) -> str:

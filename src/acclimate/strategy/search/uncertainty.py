@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 LEVEL = 0.05
 #: Random changes of sign behind a corrected interval: at 2,000 its 95% limit is within .5% of coverage.
 FLIPS = 2_000
+#: So many at once: memory does not grow with their number.
+_BLOCK = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,13 +147,12 @@ class Luckiest:
         The differences of an item change sign together, at random, which leaves trials as alike as they are and takes any effect
         away (Westfall and Young 1993; Romano and Wolf 2005): twenty trials that answer alike count as one.
         """
-        n = len(differences)
         scale = np.sqrt((differences**2).sum(axis=0))
         kept = differences[:, scale > 0] / scale[scale > 0]
         if not kept.size:
             return cls(np.zeros(FLIPS))
-        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, n))
-        return cls(np.abs(signs @ kept).max(axis=1))
+        rng = np.random.default_rng(seed)
+        return cls(np.concatenate([_largest(rng, kept) for _ in range(FLIPS // _BLOCK)]))
 
     @property
     def width(self) -> float:
@@ -161,6 +162,12 @@ class Luckiest:
     def p_value(self, standardised: float) -> float:
         """How often the luckiest trial is as far from no difference as this."""
         return float((1 + (self.largest >= abs(standardised)).sum()) / (1 + len(self.largest)))
+
+
+def _largest(rng: np.random.Generator, standardised: Floats) -> Floats:
+    """The largest |t| over trials of each of a block of random changes of sign, ``(b,)``."""
+    signs = 2.0 * rng.integers(0, 2, size=(_BLOCK, len(standardised))) - 1.0
+    return np.asarray(np.abs(signs @ standardised).max(axis=1))
 
 
 def corrected(comparison: Comparison, trial: int, luck: Luckiest, looked_at: int) -> Gain:

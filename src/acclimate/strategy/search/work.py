@@ -13,20 +13,22 @@ import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acclimate.engine.local import cores, end_with
+from acclimate.engine.process import collect_rarely, start_light
 from acclimate.engine.progress import track
-from acclimate.engine.storage import content_hash
+from acclimate.engine.storage import cannot_write, content_hash
 from acclimate.errors import InterruptedRunError, RunError
+from acclimate.strategy.outcome import Fidelity
 from acclimate.strategy.search.asked import Asked
 from acclimate.strategy.search.candidate import Candidate, apply
 from acclimate.strategy.search.judge import Judge
 from acclimate.strategy.search.pruners import METHODS as PRUNERS
 from acclimate.strategy.search.samplers import METHODS as SAMPLERS
-from acclimate.strategy.search.space import Dimension, Range, suggest
+from acclimate.strategy.search.space import Dimension, suggest
 from acclimate.strategy.search.study import Study, carry_out, open_storage
-from acclimate.strategy.search.trials import RIGHT, packed
+from acclimate.strategy.search.trials import GIVEN_UP, RIGHT, packed
 from acclimate.strategy.units import Bench
 
 if TYPE_CHECKING:
@@ -103,10 +105,13 @@ class Job:
         import optuna
 
         candidate = apply(self.base, suggest(self.space, trial))
+        if GIVEN_UP in trial.user_attrs:  # by a worker that died before it could say so
+            raise optuna.TrialPruned
 
         def report(number: int, accuracy: float) -> None:
             trial.report(accuracy, number)  # what a worker that died had reported stays as it is
             if trial.should_prune():
+                trial.set_user_attr(GIVEN_UP, True)  # asked again, a pruner forgets that it has decided
                 raise optuna.TrialPruned
 
         judge = self.judge
@@ -136,11 +141,14 @@ def carry_out_job(job: Job) -> Study:
 
 
 def _carry_out_together(job: Job, study: Study, until: float | None, workers: int) -> None:
-    from joblib.externals import cloudpickle  # functions of the user's own may be among what is shared
+    import joblib
 
     with tempfile.TemporaryDirectory(prefix="acclimate-search-") as folder:
         there = Path(folder)
-        (there / "job").write_bytes(cloudpickle.dumps((job, until)))
+        try:
+            joblib.dump((job, until), there / "job")
+        except OSError as error:
+            raise cannot_write(there / "job", error) from error
         with _crew(there, workers) as crew:
             done = len(study.finished())
             bar = track(range(study.wanted - done), "searching", total=study.wanted - done)
@@ -213,18 +221,20 @@ _INTERRUPTED = 3
 
 def serve() -> None:
     """What a worker process does: the job in the file that its first argument names, as long as its parent lives."""
-    import pickle
+    import joblib
 
     there, parent = sys.argv[1], int(sys.argv[2])
     end_with(parent)
-    job: Any
-    job, until = pickle.loads(Path(there).read_bytes())  # written by the parent, into a folder that only its user can read
+    collect_rarely()
+    start_light()
+    job, until = joblib.load(there, mmap_mode="r")  # written by the parent, into a folder that only its user can read
     try:
         carry_out(job.study(), job.evaluate, until=until)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
 
-def workers_or(given: int | None) -> int:
-    """How many processes: as asked for, else one for each core."""
-    return given or cores()
+def workers_or(given: int | None, fidelity: Fidelity) -> int:
+    """How many processes: as asked for; else one for each core where trials train, and this one alone where they take no longer
+    than a process takes to start."""
+    return given or (cores() if fidelity == "fine-tune" else 1)
