@@ -137,7 +137,9 @@ def _carry_out(ready: Job, folder: RunFolder, base: Candidate, asked: Asked, fol
     bench.warm()
     storage = spec.storage or place / "trials.db"
     job = engine.Job(bench, base, asked, asked.space, folds, storage, ready.plan.workers)
-    found = engine.search(job, folder, manifest(ready.plan, ready.recipe.to_yaml()))
+    facts = manifest(ready.plan, ready.recipe.to_yaml())
+    again = ["pip install -r requirements.lock", f"acclimate search {PLACE}/recipe.yaml"]
+    found = engine.search(job, folder, {**facts, "seeds": {"search": asked.seed}, "reproduce": again})
     found = dataclasses.replace(found, notes=(*found.notes, *ready.notes))
     write_parquet(place / "trials.parquet", found.table)
     write_json(place / "search.json", found.to_dict())

@@ -82,8 +82,9 @@ def _print(found: Found, place: Path) -> None:
     if gain is not None:
         interval = f"{100 * gain.low:+.1f} … {100 * gain.high:+.1f}"
         say(
-            f"Trial {gain.trial} against the recipe's settings on {gain.draws} fresh repetitions: {100 * gain.difference:+.1f} points, "
-            f"95% interval {interval} and p {gain.p_corrected:.3f}, both corrected for {gain.looked_at} trials: {gain.verdict}"
+            f"Trial {gain.trial} against the recipe's settings on {gain.draws} fresh repetitions: "
+            f"{100 * gain.difference:+.1f} points, 95% interval {interval} and p {gain.p_corrected:.3f}, "
+            f"both corrected for {gain.looked_at} trials: {gain.verdict}"
         )
     if found.recommended:
         from acclimate.strategy.search.run import to_recipe
