@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from acclimate.evaluate.measure import evaluate as evaluate
     from acclimate.gap.measure import gap as gap
     from acclimate.pipeline import compare as compare
+    from acclimate.search import search as search
     from acclimate.select.base import Selection as Selection
     from acclimate.strategy.augment import augment as augment
     from acclimate.strategy.pools import select_stream as select_stream
@@ -53,6 +54,7 @@ _PLACES = {
     "gap": "acclimate.gap.measure",
     "load": "acclimate.data.load",
     "pool": "acclimate.data.shards",
+    "search": "acclimate.search",
     "select": "acclimate.strategy.select",
     "select_stream": "acclimate.strategy.pools",
     "target": "acclimate.data.load",

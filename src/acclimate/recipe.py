@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -158,6 +158,42 @@ class ConfirmSpec(Spec):
     all_arms: bool = Field(default=False, description="fine-tune every arm and control, not only the best of each")
 
 
+class SearchSpec(Spec):
+    """Which settings of one arm are searched, and how (`acclimate search`)."""
+
+    arm: int = Field(default=1, ge=1, description="which of `arms` is searched, counted from 1")
+    fidelity: str = Field(default="probe", description="probe (frozen features) or fine-tune")
+    sampler: str = Field(default="tpe", description="grid, random, tpe or cma-es")
+    pruner: str = Field(default="none", description="none, successive-halving or hyperband")
+    trials: int = Field(default=30, ge=1)
+    seconds: float | None = Field(default=None, gt=0, description="no trial begins after so long")
+    validation: str | None = Field(default=None, description="cvK or holdout; as the target's where not given")
+    repeats: int = Field(default=1, ge=1, description="repetitions behind a trial, each with other labels, folds and seeds")
+    finalists: int = Field(default=3, ge=0, description="the best trials, measured anew; 0 leaves that out")
+    fresh: int = Field(default=5, ge=1, description="repetitions on which finalists are measured anew")
+    seed: int = 0
+    storage: str | None = Field(default=None, description="a URL as SQLAlchemy reads it; SQLite in the run's folder by default")
+    space: dict[str, Annotated[Any, AfterValidator(lambda value: _checked_dimension(value))]] = Field(
+        default={}, description="by name: {low, high, log, step} or a list of choices; a default where empty"
+    )
+
+    @field_validator("fidelity", "sampler", "pruner")
+    @classmethod
+    def _known_name(cls, value: str, info: ValidationInfo) -> str:
+        from acclimate.strategy.search.asked import Asked
+
+        given: dict[str, Any] = {str(info.field_name): value}
+        _told_with_fix(lambda: Asked(**given))
+        return value
+
+    @field_validator("validation")
+    @classmethod
+    def _known_validation(cls, value: str | None) -> str | None:
+        if value is not None and value != "holdout" and not (is_folds(value) and int(value[2:]) >= 2):
+            raise ValueError(f"expected cvK with K of at least 2, or holdout, found {value}")
+        return value
+
+
 class ReportSpec(Spec):
     """The report's language."""
 
@@ -177,6 +213,7 @@ class Recipe(Spec):
     seeds: int = Field(default=5, ge=1, description="repetitions; fewer than 3 give no verdict worth the name")
     negative_transfer: bool = Field(default=False, description="leave out each augmentation and each source domain: which hurts?")
     confirm: ConfirmSpec = ConfirmSpec()
+    search: SearchSpec = SearchSpec()
     tune: TuneSettings = TuneSettings()
     hardware: Hardware = Hardware()
     report: ReportSpec = ReportSpec()
@@ -217,6 +254,22 @@ def _told(make: Callable[[], Any]) -> Any:
         return make()
     except InputError as error:
         raise ValueError(f"{error.found}; expected {error.expected}") from error
+
+
+def _told_with_fix(make: Callable[[], Any]) -> Any:
+    """The same, with what the error says about mending it: the nearest valid name."""
+    try:
+        return make()
+    except InputError as error:
+        raise ValueError(f"{error.found}; {error.fix or 'expected ' + error.expected}") from error
+
+
+def _checked_dimension(value: Any) -> Any:
+    """A range or choices of a search, as written; see :func:`acclimate.strategy.search.space.parse_dimension`."""
+    from acclimate.strategy.search.space import parse_dimension
+
+    _told(lambda: parse_dimension(value))
+    return value
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -397,6 +450,7 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     from acclimate.tune.learn import COURSES, STAGES
     from acclimate.tune.shallow import METHODS as SHALLOW
 
+    yield from _search_problems(recipe)
     for number, arm in enumerate(recipe.arms):
         at: Location = ("arms", number)
         if arm.select is not None:
@@ -414,6 +468,35 @@ def _method_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             yield from _problems_of(spec, OBJECTIVES, "objective", (*at, "tune", "objectives", position), _WEIGHT)
         for position, stage in enumerate(arm.tune.pretrain):
             yield from _problems_of(_as_spec(stage), STAGES, "stage", (*at, "tune", "pretrain", position))
+
+
+def _search_problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
+    """An arm that is not there, and settings that the searched arm does not have."""
+    asked = recipe.search
+    if asked.arm > len(recipe.arms):
+        yield ("search", "arm"), f"found {asked.arm}; there are {len(recipe.arms)} arms, counted from 1"
+        return
+    if not asked.space:
+        return
+    from acclimate.strategy.arms import Arm, Method
+    from acclimate.strategy.search.candidate import known_names
+
+    spec = recipe.arms[asked.arm - 1]
+
+    def methods(specs: Iterable[str | MethodSpec | None]) -> tuple[Method, ...]:
+        return tuple(Method(_as_spec(one).method) for one in specs if one is not None)
+
+    single = {"features": spec.tune.features, "learn": spec.tune.learn, "select": spec.select}
+    several = {"augment": spec.augment, "objectives": spec.tune.objectives, "pretrain": spec.tune.pretrain}
+    named: dict[str, Any] = {part: next(iter(methods([one])), None) for part, one in single.items()}
+    named |= {part: methods(specs) for part, specs in several.items()}
+    source: Any = "selected" if spec.select else spec.source or "none"
+    known = known_names(Arm(source, spec.target, **named), asked.fidelity)  # type: ignore[arg-type]  # checked
+    for name in asked.space:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean '{close}'?" if close else f"known: {', '.join(sorted(known))}"
+            yield ("search", "space", name), f"arm {asked.arm} has no setting '{name}' at fidelity '{asked.fidelity}'; {hint}"
 
 
 def _as_spec(method: str | MethodSpec) -> MethodSpec:

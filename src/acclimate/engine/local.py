@@ -158,11 +158,11 @@ def _mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: 
 
 
 def _in_worker(function: Callable[[Item], Result], item: Item, parent: int) -> Result:
-    _end_with(parent)
+    end_with(parent)
     return function(item)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this worker when its parent is gone: work that nobody waits for must not write into a folder that is in use again."""
     name = f"acclimate-watch-{parent}"
     if os.getpid() == parent or any(thread.name == name for thread in threading.enumerate()):

@@ -44,12 +44,12 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
     words = Words(language)
     tables = arms.tables(outcome)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             w=words,
             outcome=outcome,
-            style=Markup(_resource("style.css")),
+            style=Markup(resource("style.css")),
             verdict=verdict(outcome, words),
             tables=tables,
             charts=arms.cost_charts(tables),
@@ -71,7 +71,7 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Templates with everything escaped, undefined names refused, and the number formats as filters."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("acclimate.report", "templates"),
@@ -95,7 +95,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
     return (resources.files("acclimate.report") / "templates" / name).read_text(encoding="utf-8")
 
 

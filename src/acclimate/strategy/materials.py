@@ -164,4 +164,5 @@ class Workshop:
             self._made[key] = (made, time.perf_counter() - started)
             if len(self._made) > _REMEMBERED:
                 self._made.popitem(last=False)
+        self._made.move_to_end(key)  # what is asked for again and again stays
         return self._made[key]  # type: ignore[return-value]  # the key names the kind of product

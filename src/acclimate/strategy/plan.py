@@ -14,6 +14,7 @@ from acclimate.evaluate.validators import SAFEST
 from acclimate.select import METHODS as SELECTORS
 from acclimate.strategy.arms import Arm, controls
 from acclimate.tune.hardware import Hardware
+from acclimate.tune.probe import Probe
 from acclimate.tune.settings import TuneSettings
 
 #: Parts into which the source is cut for validators that look at held-out source examples or at several models: the fewest of
@@ -40,6 +41,7 @@ class Plan:
         confirm_seeds: repetitions of real fine-tuning; 0 leaves it out.
         confirm_all: fine-tune every arm and control, not only the best of each.
         tune: how fine-tuning trains, the same for every arm.
+        C: inverse strength of the probe's penalty, the same for every arm.
         hardware: where and how fine-tuning computes.
         workers: processes among which the units of work are shared; results do not depend on it.
     """
@@ -58,6 +60,7 @@ class Plan:
     confirm_seeds: int = 3
     confirm_all: bool = False
     tune: TuneSettings = dataclasses.field(default_factory=TuneSettings)
+    C: float = Probe.C
     hardware: Hardware = dataclasses.field(default_factory=Hardware)
     workers: int = 1
 

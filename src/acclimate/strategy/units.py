@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,11 @@ from acclimate.tune.learn.stages import Corpora, build_stages, train_after
 from acclimate.tune.learner import ProbeLearner
 from acclimate.tune.probe import Probe, ProbedTexts, unit_rows
 from acclimate.tune.run import build_course
+from acclimate.tune.settings import TuneSettings
 from acclimate.tune.shallow import METHODS as SHALLOW
 from acclimate.tune.shallow.base import Given
 from acclimate.tune.terms import build_terms, separates_tasks
+from acclimate.tune.watch import Watch
 
 
 def every_content(parts: Sequence[Domain]) -> Contents:
@@ -71,7 +74,7 @@ class Bench:
         plan, target = self.plan, self.plan.target
         inputs = (plan.source.fingerprint, target.labelled.fingerprint, target.unlabelled.fingerprint, target.test.fingerprint)
         validation = plan.validator or (target.validation.fingerprint if target.validation else f"cv{plan.folds}")
-        training = {**dataclasses.asdict(plan.tune), **plan.hardware.numbers} if fidelity == "fine-tune" else {}
+        training = {**dataclasses.asdict(plan.tune), **plan.hardware.numbers} if fidelity == "fine-tune" else {"C": plan.C}
         return content_hash(
             version("acclimate"), arm.name, str(arm), fidelity, seed, *inputs, validation, plan.labels, self._fingerprint, training
         )
@@ -102,6 +105,18 @@ class Bench:
         facts["openings"] = ledger.openings
         facts["seconds"] = {**material.seconds, "train": train_seconds}
         return Unit(predictions_table(parts), facts)
+
+    def adjusted(self, *, tune: TuneSettings, C: float) -> Bench:
+        """A bench that trains otherwise and shares everything that was selected, generated and embedded."""
+        other = copy.copy(self)
+        other.plan = dataclasses.replace(self.plan, tune=tune, C=C)
+        return other
+
+    def fitted(self, arm: Arm, material: Material, fidelity: Fidelity, seed: int, watch: Watch | None = None) -> Predictor:
+        """An arm's model on material that is there, without checkpoints; ``watch`` looks on while it is fine-tuned."""
+        if fidelity == "probe":
+            return self._fit(arm, material, seed)
+        return self._train(arm, material, seed, None, watch=watch)
 
     def first_material(self, arm: Arm) -> Material:
         """What an arm learned from with the first seed: for showing."""
@@ -195,7 +210,7 @@ class Bench:
     def _probe(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
         """A probe on frozen features, fitted once for equal examples: no fold takes any from the source-only control."""
         others = material.unlabelled.fingerprint if arm.features else ""
-        key = content_hash("probe", str(arm), seed, material.fingerprint(), others)
+        key = content_hash("probe", str(arm), self.plan.C, seed, material.fingerprint(), others)
         return self.workshop.once(key, lambda: self._fit(arm, material, seed))[0]
 
     def _fit(self, arm: Arm, material: Material, seed: int) -> ProbedTexts:
@@ -210,7 +225,7 @@ class Bench:
                 mixer = build(ONLINE, "augmenter", method.name, dict(method.settings))
                 features, labels, weights = mix_rows(features, labels, weights, mixer.alpha, generator)
         if arm.features is None:
-            return ProbedTexts(self.embed, Probe().fit(features, labels, len(classes), weights), tuple(classes))
+            return ProbedTexts(self.embed, Probe(self.plan.C).fit(features, labels, len(classes), weights), tuple(classes))
         others = unit_rows(self.embed(examples.unlabelled)) if len(examples.unlabelled) else np.zeros((0, features.shape[1]))
         # A mixed row counts as of the domain of its first half.
         given = Given(features, labels, weights, examples.from_target, others, len(classes), seed)
@@ -235,6 +250,7 @@ class Bench:
         *,
         save: bool = False,
         facts: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
     ) -> Adapted:
         online = [method for method in arm.augment if method.name in ONLINE]
         terms = build_terms([_spec(method) for method in (*online, *arm.objectives)])
@@ -250,6 +266,7 @@ class Bench:
             task=self.plan.task,
             hardware=self.plan.hardware,
             facts=facts,
+            watch=watch,
         )
         course = None if arm.learn is None else build_course(_spec(arm.learn))
         return train_after(build_stages([_spec(method) for method in arm.pretrain]), _corpora(material), training, course)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -18,12 +18,15 @@ from acclimate.errors import InputError, RunError
 from acclimate.models.companions import COMPANIONS
 from acclimate.models.objective import IGNORED, Batch, Model
 from acclimate.tune import checkpoints
+from acclimate.tune.adapted import Adapted
+from acclimate.tune.bases import Base
 from acclimate.tune.feed import as_batch
 from acclimate.tune.hardware import Hardware, Setup, more_parts
 from acclimate.tune.schedule import layer_groups, rate_factors, slanted_triangular, split_by_rate, thaw
 from acclimate.tune.seeds import derive
 from acclimate.tune.settings import TuneSettings
 from acclimate.tune.terms import Term, evaluate_terms
+from acclimate.tune.watch import Watch
 
 #: How often a training logs its terms.
 LOGS = 20
@@ -188,6 +191,22 @@ class Thaw(TrainerCallback):  # type: ignore[misc]  # transformers ships no type
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         del args, state, control, kwargs
         thaw(self._groups, len(self._groups), 1)
+
+
+class Watching(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Shows the model as it is, every so many steps but the last, see :class:`acclimate.tune.watch.Watch`."""
+
+    def __init__(self, watch: Watch, base: Base, about: Mapping[str, Any]) -> None:
+        self._watch, self._base, self._about = watch, base, about
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        if state.global_step % self._watch.every == 0 and state.global_step < state.max_steps:
+            model = self._base.model
+            try:
+                self._watch.look(state.global_step, Adapted(cast("Any", model), self._base.reader, self._about))
+            finally:
+                model.train()
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]  # transformers ships no types

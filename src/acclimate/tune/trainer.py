@@ -35,8 +35,9 @@ from acclimate.tune.readers import Reader, Splitting
 from acclimate.tune.schedule import layer_groups
 from acclimate.tune.seeds import derive, untouched_randomness
 from acclimate.tune.settings import TuneSettings
-from acclimate.tune.term_trainer import Progress, TermTrainer, Thaw, arguments_for
+from acclimate.tune.term_trainer import Progress, TermTrainer, Thaw, Watching, arguments_for
 from acclimate.tune.terms import Term
+from acclimate.tune.watch import Watch
 
 
 def fine_tune(
@@ -52,6 +53,7 @@ def fine_tune(
     called: str | None = None,
     hardware: Hardware | None = None,
     facts: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
 ) -> Adapted:
     """Train every weight of a model, and of a classifier's fresh head, for ``settings.steps`` optimiser steps.
 
@@ -68,6 +70,7 @@ def fine_tune(
         called: what records call the model, where its name is only the place in which it lies.
         hardware: where and how it computes; the best that the machine has where not given.
         facts: what a saved model's card tells of ``data``, ``arm`` and ``evidence``; nothing depends on it.
+        watch: looks at the model while it learns, and may end the training by raising; nothing else depends on it.
 
     Raises:
         InputError: no examples, one class only, a label outside ``classes``, an objective that does not serve the task or lacks
@@ -106,7 +109,10 @@ def fine_tune(
 
         def make(setup: Setup) -> Loop:
             again = first.pop() if first else load_base(model_name, task, classes, seed, chosen)
-            return assemble(again, examples, chosen, objectives, seed, place, means, setup, keep=folder is not None)
+            loop = assemble(again, examples, chosen, objectives, seed, place, means, setup, keep=folder is not None)
+            if watch is not None:
+                loop.trainer.add_callback(Watching(watch, again, about))
+            return loop
 
         loop, setup = train(make, lambda: checkpoints.claim(place, about["training"]), means, setup, chosen)
         about["hardware"]["parts"] = setup.parts

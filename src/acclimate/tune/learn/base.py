@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # recipes and listings read names and settings without loadin
     from acclimate.tune.hardware import Hardware
     from acclimate.tune.settings import TuneSettings
     from acclimate.tune.terms import Term
+    from acclimate.tune.watch import Watch
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Training:
     called: str | None = None
     hardware: Hardware | None = None
     facts: Mapping[str, Any] | None = None
+    watch: Watch | None = None
 
     def run(self, **changes: Any) -> Adapted:
         """Train, with some arguments changed."""
@@ -50,6 +52,7 @@ class Training:
             chosen.called,
             chosen.hardware,
             chosen.facts,
+            chosen.watch,
         )
 
 
