@@ -13,7 +13,7 @@ import pyarrow as pa
 from acclimate.data import hygiene
 from acclimate.data.domain import Domain
 from acclimate.data.load import load
-from acclimate.data.make import make_target, with_distinct_ids
+from acclimate.data.make import make_target, make_unlabelled_target, with_distinct_ids
 from acclimate.data.target import Target
 from acclimate.engine.local import cores
 from acclimate.engine.storage import write_json, write_parquet, write_text
@@ -250,14 +250,11 @@ def _read(recipe: Recipe) -> tuple[Domain, Target]:
     test = part(spec.test, "test")
     validation = None if is_folds(spec.validation) or is_label_free(spec.validation) else part(spec.validation, "validation")
     unlabelled = part(spec.unlabelled, "unlabelled") if spec.unlabelled else None
-    target = make_target(
-        known[0],
-        test=test,
-        validation=validation,
-        unlabelled=unlabelled if isinstance(unlabelled, Domain) else None,
-        seed=spec.split_seed,
-    )
-    return read_domain(recipe.source), target
+    more = unlabelled if isinstance(unlabelled, Domain) else None
+    source = read_domain(recipe.source)
+    if spec.labels == 0 and not known[0].classes and isinstance(test, Domain) and validation is None:
+        return source, make_unlabelled_target(known[0], test, source.classes, unlabelled=more)
+    return source, make_target(known[0], test=test, validation=validation, unlabelled=more, seed=spec.split_seed)
 
 
 def _further_tests(recipe: Recipe) -> dict[str, Domain]:

@@ -103,3 +103,22 @@ def test_arms_that_need_target_labels_are_refused_before_anything_runs(recipe, a
 def test_a_validator_without_unlabelled_examples_is_refused(recipe) -> None:
     with pytest.raises(InputError, match="judges models on unlabelled target examples"):
         prepare(recipe("validation: entropy"))
+
+
+def test_texts_without_a_label_column_and_a_labelled_test_serve(recipe, tmp_path: Path) -> None:
+    whole = sentences("clinic", 80, 9)
+    write(whole.take(range(40)).without_labels().table, tmp_path / "texts.csv")
+    write(whole.take(range(40, 80)).table, tmp_path / "rated.csv")
+    asked = recipe("labels: 0, validation: entropy")
+    asked.write_text(
+        asked.read_text(encoding="utf-8").replace("clinic.csv, test: 0.4", "texts.csv, label: label, test: rated.csv"),
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match="label"):
+        prepare(asked)  # the column that was named is not there
+    asked.write_text(asked.read_text(encoding="utf-8").replace("label: label, ", ""), encoding="utf-8")
+    outcome = compare(asked, tmp_path / "out")
+    assert outcome.sizes["target_labelled"] == 0
+    assert outcome.sizes["target_unlabelled"] == 40
+    assert outcome.sizes["test"] == 40
+    assert outcome.recommended == "source-only"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from acclimate.data.domain import Domain
+from acclimate.data.domain import Domain, concatenate
 from acclimate.data.split import stratified_draw
 from acclimate.data.target import Sealed, Target
 from acclimate.errors import InputError, nearest
@@ -116,6 +116,32 @@ def make_target(
     )
 
 
+def make_unlabelled_target(texts: Domain, test: Domain, classes: tuple[str, ...], *, unlabelled: Domain | None = None) -> Target:
+    """A target of which only the sealed test has labels: nothing of it can be learned from but its inputs.
+
+    Args:
+        texts: the examples without labels.
+        test: labelled examples of its own.
+        classes: the label space, which the source brings: the test's labels tell nobody.
+        unlabelled: more texts; a label column is dropped.
+
+    Raises:
+        InputError: a test label that is not among the classes, or an id that two parts share.
+    """
+    check_known_labels(test.classes, classes, f"The test part of '{texts.name}'", "the source")
+    parts = [texts.without_labels(), *([unlabelled.without_labels()] if unlabelled is not None else [])]
+    _check_distinct_ids([*parts, test])
+    return Target(
+        name=texts.name,
+        labelled=_without_rows(test),
+        unlabelled=parts[0] if len(parts) == 1 else concatenate(texts.name, parts),
+        test=Sealed(test, "test"),
+        classes=classes,
+        notes=tuple(dict.fromkeys(note for part in (texts, test, *([unlabelled] if unlabelled else [])) for note in part.notes)),
+        skipped=sum(part.skipped for part in (texts, test, *([unlabelled] if unlabelled else []))),
+    )
+
+
 def check_known_labels(found: tuple[str, ...], known: tuple[str, ...], where: str, among: str) -> None:
     """Raise an InputError when ``found`` has a label that ``known`` lacks."""
     unknown = [label for label in found if label not in known]
@@ -172,7 +198,11 @@ def _check_labelled(domain: Domain) -> None:
 
 
 def _empty_like(domain: Domain) -> Domain:
-    return domain.take(np.empty(0, dtype=np.int64)).without_labels()
+    return _without_rows(domain).without_labels()
+
+
+def _without_rows(domain: Domain) -> Domain:
+    return domain.take(np.empty(0, dtype=np.int64))
 
 
 def _check_distinct_ids(parts: list[Domain]) -> None:
