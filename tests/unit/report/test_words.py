@@ -78,7 +78,8 @@ def test_every_message_is_used():
     sources = "\n".join(path.read_text(encoding="utf-8") for kind in ("*.py", "*.j2") for path in sorted(package.rglob(kind)))
     # Keys put together from the name of a task, a verdict, a metric, ...
     families = (
-        "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce quality"
+        "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce quality "
+        "search.state"
     )
     made = tuple(f"{family}." for family in families.split())
     assert [key for key in ENGLISH if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", sources)] == []
