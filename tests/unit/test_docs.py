@@ -11,6 +11,8 @@ from acclimate.augment import ONLINE
 from acclimate.augment.guard import METHODS as GUARDS
 from acclimate.gap import METHODS as GAPS
 from acclimate.select import METHODS as SELECTORS
+from acclimate.strategy.search.pruners import METHODS as PRUNERS
+from acclimate.strategy.search.samplers import METHODS as SAMPLERS
 from acclimate.tune import OBJECTIVES, WAYS
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +29,16 @@ def test_every_method_has_a_row_and_says_what_it_is(family: str, name: str) -> N
     assert any("\u4e00" <= letter <= "\u9fff" for letter in method.summary_zh)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/concepts.md", "docs/concepts.zh-CN.md", "docs/methods.md"])
+PAGES = ("concepts.md", "concepts.zh-CN.md", "methods.md", "recipes.md", "search.md", "search.zh-CN.md")
+
+
+@pytest.mark.parametrize("family", [SAMPLERS, PRUNERS])
+def test_every_way_to_search_has_a_row(family: dict[str, object]) -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert [name for name in family if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", *(f"docs/{page}" for page in PAGES)])
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     import re
 

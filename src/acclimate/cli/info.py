@@ -47,6 +47,8 @@ def _cards() -> list[dict[str, Any]]:
     from acclimate.augment.guard import METHODS as GUARDS
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
+    from acclimate.strategy.search.pruners import METHODS as PRUNERS
+    from acclimate.strategy.search.samplers import METHODS as SAMPLERS
     from acclimate.tune import OBJECTIVES, WAYS
 
     families: dict[str, dict[str, Any]] = {
@@ -54,6 +56,7 @@ def _cards() -> list[dict[str, Any]]:
         "select": SELECTORS,
         "augment": {**EXPANDERS, **ONLINE},
         "guard": GUARDS,
+        "search": {**SAMPLERS, **{name: method for name, method in PRUNERS.items() if name != "none"}},
         "tune": {name: method for name, method in {**OBJECTIVES, **WAYS}.items() if name not in ONLINE},
     }
     return [_card(family, name, method) for family, group in families.items() for name, method in group.items()]
