@@ -395,7 +395,9 @@ def test_a_search_is_carried_out_goes_on_and_explains_mistakes(files: Path, caps
     told = json.loads(out)
     assert [trial["state"] for trial in told["trials"]] == ["complete"] * 4
     assert {"best", "recommended", "gains", "importance", "spread", "notes"} <= set(told)
-    assert {"report.html", "trials.parquet", "search.json", "ledger.json", "trials.db"} <= {p.name for p in (run / "search").iterdir()}
+    assert {"report.html", "trials.parquet", "search.json", "ledger.json", "trials.db"} <= {
+        p.name for p in (run / "search").iterdir()
+    }
     assert {opening["purpose"] for opening in json.loads((run / "search" / "ledger.json").read_text())} == {"validation"}
 
     code, out, _ = _run(capsys, "search", recipe, "--out", run, "--workers", 1, "--trials", 6, "--json")
