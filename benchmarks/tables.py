@@ -590,6 +590,42 @@ def _coverage(result: Mapping[str, Any]) -> str:
     )
 
 
+def _search(result: Mapping[str, Any]) -> str:
+    fits = result["rows"][0]["fits"]
+    rows = [
+        (r["cell"], r["way"], f"{100 * r['default']:.1f}", *(_percent(value) for value in r["best"]), f"{r['cpu_seconds']:.0f}")
+        for r in result["rows"]
+    ]
+    ways = list(dict.fromkeys(r["way"] for r in result["rows"]))
+    regret = []
+    for way in ways:
+        mine = [r["regret"] for r in result["rows"] if r["way"] == way]
+        at = [[row[place] for row in mine] for place in range(len(fits))]
+        regret.append((way, *(_percent(None if None in values else mean(values)) for values in at)))
+    w = result["workers"]
+    again, same = "" if w["done_again"] else "not ", "" if w["as_one_worker"] else "not "
+    return (
+        "## Search of settings (`make bench-search`)\n\n"
+        f"Frozen MiniLM, {result['labels']} target labels, {result['source']:,} source examples; the share of the source that a "
+        "domain classifier keeps, the weight of a target label and the probe's penalty. Best-found validation accuracy in percent "
+        f"within so many fits ({result['folds']} folds × {result['repeats']} a trial; {result['trials']} full trials; the grid has "
+        f"{result['points']} points), mean over {result['seeds']} seeds. “Own” is what the settings that nobody searched reach.\n\n"
+        "![Best found against fits](images/search.svg)\n\n"
+        + table(("cell", "way", "own", *(f"{count} fits" for count in fits), "CPU s"), rows)
+        + "\n\nPoints below the best that any of them found with the same seed, mean over cells:\n\n"
+        + table(("way", *(f"{count} fits" for count in fits)), regret)
+        + f"\n\nFour processes on one study of {w['wanted']} trials, {w['killed']} of them killed (`kill -9`) within a trial: "
+        f"{w['recorded']} trials recorded, {w['complete']} complete, {w['wanted'] - w['complete']} lost, "
+        f"{w['recorded'] - w['wanted']} doubled; the interrupted one was {again}done again; settings and scores are {same}those of "
+        "one worker."
+    )
+
+
+def _percent(value: float | None) -> str:
+    """A share in percent; a dash where there was none yet."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "controls": _controls,
     "leakage": _leakage,
@@ -613,6 +649,7 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "amazon": _amazon,
     "validators": _validators,
     "coverage": _coverage,
+    "search": _search,
     "startup": _startup,
     "step-cost": _step_cost,
 }

@@ -376,3 +376,43 @@ def test_pictures_are_selected_and_only_parquet_holds_them(files: Path, capsys: 
     assert code == 2
     assert "'dsir' cannot serve here: the source 'pets' holds images" in err
     assert "or use 'classifier'" in err
+
+
+SEARCH = """
+model: encoder
+source: {path: pool.jsonl.gz}
+target: {path: clinic.csv, test: 0.3, validation: cv3}
+arms: [{source: all}]
+search: {sampler: random, trials: 4, fresh: 1, space: {C: {low: 0.1, high: 10, log: true}, target_weight: [1, 5]}}
+"""
+
+
+def test_a_search_is_carried_out_goes_on_and_explains_mistakes(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, run = files / "search.yaml", files / "run"
+    recipe.write_text(SEARCH, encoding="utf-8")
+    code, out, err = _run(capsys, "search", recipe, "--out", run, "--workers", 1, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert [trial["state"] for trial in told["trials"]] == ["complete"] * 4
+    assert {"best", "recommended", "gains", "importance", "spread", "notes"} <= set(told)
+    assert {"report.html", "trials.parquet", "search.json", "ledger.json", "trials.db"} <= {
+        p.name for p in (run / "search").iterdir()
+    }
+    assert {opening["purpose"] for opening in json.loads((run / "search" / "ledger.json").read_text())} == {"validation"}
+
+    code, out, _ = _run(capsys, "search", recipe, "--out", run, "--workers", 1, "--trials", 6, "--json")
+    again = json.loads(out)["trials"]
+    assert (code, len(again)) == (0, 6)
+    assert again[:4] == [{**trial, "against": later["against"]} for trial, later in zip(told["trials"], again, strict=False)]
+
+    code, out, _ = _run(capsys, "search", recipe, "--out", run, "--workers", 1, "--language", "zh")
+    assert code == 0
+    assert "Verdict:" in out
+    assert "设置搜索" in (run / "search" / "report.html").read_text(encoding="utf-8")
+
+    code, _, err = _run(capsys, "search", recipe, "--sampler", "tep")
+    assert code == 2
+    assert "did you mean 'tpe'" in err
+    code, _, err = _run(capsys, "search", recipe, "--out", files / "other", "--storage", "nonsense://place")
+    assert code == 2
+    assert "nonsense://place" in err

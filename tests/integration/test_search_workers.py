@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -20,20 +23,19 @@ from tests.searching import make_job
 
 def _running(job: Job) -> dict[int, int]:
     """Numbers of running trials by the process that carries each out, as the database has them now."""
-    with quiet():
-        storage = optuna.storages.RDBStorage(f"sqlite:///{job.storage}")
-        names = [study.study_name for study in storage.get_all_studies()]
-        if not names:
-            return {}
-        trials = optuna.load_study(study_name=names[0], storage=storage).get_trials(states=(optuna.trial.TrialState.RUNNING,))
-    return {trial.system_attrs[WORKER]["pid"]: trial.number for trial in trials if WORKER in trial.system_attrs}
+    question = (
+        "SELECT a.value_json, t.number FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
+        "WHERE t.state = 'RUNNING' AND a.key = ?"
+    )
+    with contextlib.closing(sqlite3.connect(f"file:{job.storage}?mode=ro", uri=True, timeout=60)) as base:
+        return {json.loads(sign)["pid"]: number for sign, number in base.execute(question, (WORKER,))}
 
 
 def _kill_one(job: Job, killed: list[tuple[int, int]]) -> None:
     """Stop a worker, make sure that a trial is its own, and kill it as the system kills what takes too much memory."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not killed:
-        for pid in _running(job) if Path(str(job.storage)).exists() else ():
+        for pid in _running(job):
             os.kill(pid, signal.SIGSTOP)
             number = _running(job).get(pid)
             os.kill(pid, signal.SIGCONT if number is None else signal.SIGKILL)
@@ -45,8 +47,9 @@ def _kill_one(job: Job, killed: list[tuple[int, int]]) -> None:
 
 def test_four_workers_of_which_one_is_killed_do_exactly_the_trials_asked_for(encoder_folder: Path, tmp_path: Path) -> None:
     embed = Embedder(str(encoder_folder), cache=None, device="cpu")
-    job = make_job(embed, sampler="random", trials=20, repeats=8, storage=tmp_path / "trials.db", workers=4)
+    job = make_job(embed, sampler="random", trials=20, repeats=4, storage=tmp_path / "trials.db", workers=4)
     job.bench.warm()
+    job.study()
     killed: list[tuple[int, int]] = []
     killer = threading.Thread(target=_kill_one, args=(job, killed))
     killer.start()
@@ -62,9 +65,9 @@ def test_four_workers_of_which_one_is_killed_do_exactly_the_trials_asked_for(enc
     with quiet():
         everything = optuna.load_study(study_name=job.name, storage=f"sqlite:///{job.storage}").trials
     assert len(everything) == 20  # nothing beside them
-    alone = carry_out_job(make_job(embed, sampler="random", trials=20, repeats=8)).trials()
+    alone = carry_out_job(make_job(embed, sampler="random", trials=20, repeats=4)).trials()
     assert [(trial.params, trial.value) for trial in trials] == [(trial.params, trial.value) for trial in alone]
-    assert all(len(unpacked(trial.user_attrs[RIGHT], 8 * 59)) == 8 * 59 for trial in trials)
+    assert all(len(unpacked(trial.user_attrs[RIGHT], 4 * 59)) == 4 * 59 for trial in trials)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,16 @@ from acclimate.augment.guard import METHODS as GUARDS
 from acclimate.evaluate.validators import METHODS as VALIDATORS
 from acclimate.gap import METHODS as GAPS
 from acclimate.select import METHODS as SELECTORS
+from acclimate.strategy.search.pruners import METHODS as PRUNERS
+from acclimate.strategy.search.samplers import METHODS as SAMPLERS
 from acclimate.tune import OBJECTIVES, WAYS
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {"gap": GAPS, "select": SELECTORS, "augment": {**EXPANDERS, **ONLINE}, "tune": {**OBJECTIVES, **WAYS}, "guard": GUARDS}
 FAMILIES["validate"] = VALIDATORS
-PAGES = ["README.md", "README.zh-CN.md", *(f"docs/{name}.md" for name in ("concepts", "concepts.zh-CN", "methods", "recipes"))]
+#: Pages in both languages, then those in one.
+TWINS = ("README", "docs/concepts", "docs/validators", "docs/search", "docs/advise")
+PAGES = [*(f"{name}{ending}.md" for name in TWINS for ending in ("", ".zh-CN")), "docs/methods.md", "docs/recipes.md"]
 
 
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family, methods in FAMILIES.items() for name in methods])
@@ -30,7 +34,13 @@ def test_every_method_has_a_row_and_says_what_it_is(family: str, name: str) -> N
     assert any("\u4e00" <= letter <= "\u9fff" for letter in method.summary_zh)
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/validators.md", "docs/validators.zh-CN.md"])
+@pytest.mark.parametrize("family", [SAMPLERS, PRUNERS])
+def test_every_way_to_search_has_a_row(family: dict[str, object]) -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert [name for name in family if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     import re
 

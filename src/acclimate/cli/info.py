@@ -50,6 +50,8 @@ def _cards() -> list[dict[str, Any]]:
     from acclimate.evaluate.validators.failures import failures
     from acclimate.gap import METHODS as GAPS
     from acclimate.select import METHODS as SELECTORS
+    from acclimate.strategy.search.pruners import METHODS as PRUNERS
+    from acclimate.strategy.search.samplers import METHODS as SAMPLERS
     from acclimate.tune import OBJECTIVES, WAYS
 
     families: dict[str, dict[str, Any]] = {
@@ -57,6 +59,7 @@ def _cards() -> list[dict[str, Any]]:
         "select": SELECTORS,
         "augment": {**EXPANDERS, **ONLINE},
         "guard": GUARDS,
+        "search": {**SAMPLERS, **{name: method for name, method in PRUNERS.items() if name != "none"}},
         "tune": {name: method for name, method in {**OBJECTIVES, **WAYS}.items() if name not in ONLINE},
     }
     cards = [_card(family, name, method) for family, group in families.items() for name, method in group.items()]

@@ -18,13 +18,13 @@ from acclimate.augment.run import grow
 from acclimate.data.domain import Domain, Modality, concatenate, from_columns, from_images
 from acclimate.data.target import Target
 from acclimate.engine.build import build
-from acclimate.engine.progress import track
 from acclimate.engine.storage import content_hash
 from acclimate.errors import InputError
 from acclimate.evaluate.measure import validate
 from acclimate.evaluate.verdict import Comparison, verdicts
 from acclimate.features.base import Embed
 from acclimate.strategy.augment import teacher_for
+from acclimate.strategy.search.study import Study, carry_out, check_any_finished, open_storage
 
 #: What a recipe calls the search, in the place of an augmenter.
 POLICY = "policy"
@@ -163,55 +163,44 @@ def _trials(judge: _Judge, names: Sequence[str], asked: PolicySettings, plain: f
     """The trials that are there, and those that the budget still allows."""
     import optuna
 
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        inputs = (judge.target.labelled.fingerprint, judge.target.inputs.fingerprint, judge.target.test.inputs.fingerprint)
-        part = judge.target.validation.fingerprint if judge.target.validation else f"cv{judge.folds}"
-        space = (list(names), asked.steps, asked.times, asked.repeats, judge.seed, str(judge.guards))
-        if storage is not None:
-            storage.parent.mkdir(parents=True, exist_ok=True)
-        study = optuna.create_study(
-            study_name=content_hash("policy", *inputs, part, space),
-            storage=f"sqlite:///{storage}" if storage else None,
-            direction="maximize",
-            load_if_exists=True,
-        )
-        _run(study, judge, names, asked)
-        done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE][: asked.trials]
-        return [
-            {
-                "number": trial.number,
-                "policy": propose(optuna.trial.FixedTrial(trial.params), names, asked),
-                "accuracy": value,
-                "difference": value - plain,
-                "seconds": trial.user_attrs["seconds"],
-            }
-            for trial in done
-            if (value := trial.value) is not None
-        ]
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _run(study: Any, judge: _Judge, names: Sequence[str], asked: PolicySettings) -> None:
-    import optuna
-
-    started = time.monotonic()
     known: dict[Policy, float] = {}
-    left = asked.trials - sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
-    for _ in track(range(max(left, 0)), "searching a policy", total=max(left, 0)):
-        if asked.seconds is not None and time.monotonic() - started > asked.seconds:
-            break
-        number = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
-        study.sampler = optuna.samplers.TPESampler(seed=judge.seed + number)  # so that a search that goes on draws the same
-        trial = study.ask()
-        begun = time.process_time()
+
+    def evaluate(trial: optuna.Trial) -> float:
         policy = propose(trial, names, asked)
         if policy not in known:
             known[policy] = float(judge.correct(policy, range(asked.repeats))[2].mean())
-        trial.set_user_attr("seconds", time.process_time() - begun)
-        study.tell(trial, known[policy])
+        return known[policy]
+
+    study = Study(
+        content_hash(
+            "policy", *_inputs(judge), (list(names), asked.steps, asked.times, asked.repeats, judge.seed, str(judge.guards))
+        ),
+        asked.trials,
+        lambda number: optuna.samplers.TPESampler(seed=judge.seed + number),
+        pruner=None,
+        storage=open_storage(storage),
+    )
+    until = None if asked.seconds is None else time.time() + asked.seconds
+    carry_out(study, evaluate, until=until, label="searching a policy")
+    check_any_finished(study)
+    return [
+        {
+            "number": trial.number,
+            "policy": propose(optuna.trial.FixedTrial(trial.params), names, asked),
+            "accuracy": value,
+            "difference": value - plain,
+            "seconds": trial.user_attrs["seconds"],
+        }
+        for trial in study.finished()
+        if (value := trial.value) is not None
+    ]
+
+
+def _inputs(judge: _Judge) -> tuple[str, ...]:
+    """What trials depend on beside the space."""
+    target = judge.target
+    part = target.validation.fingerprint if target.validation else f"cv{judge.folds}"
+    return target.labelled.fingerprint, target.inputs.fingerprint, target.test.inputs.fingerprint, part
 
 
 def _compare(judge: _Judge, finalists: Sequence[Policy], seen: int) -> tuple[Comparison, ...]:

@@ -79,7 +79,7 @@ def test_every_message_is_used():
     # Keys put together from the name of a task, a verdict, a metric, ...
     families = (
         "task control fidelity pill gate how verdict.use verdict.test verdict.caution cost.stage arms hygiene reproduce quality "
-        "harm.caption harm.name"
+        "harm.caption harm.name search.state"
     )
     made = tuple(f"{family}." for family in families.split())
     assert [key for key in ENGLISH if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", sources)] == []

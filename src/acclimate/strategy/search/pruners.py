@@ -17,6 +17,7 @@ class Pruner(Protocol):
 
     method: ClassVar[str]
     paper: ClassVar[str]
+    modality: ClassVar[tuple[str, ...]]
     summary: ClassVar[str]
     summary_zh: ClassVar[str]
 
@@ -33,6 +34,7 @@ class Never:
 
     method: ClassVar[str] = "none"
     paper: ClassVar[str] = "–"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Every trial is carried out in full."
     summary_zh: ClassVar[str] = "每次试验都完整执行，不提前终止。"
 
@@ -52,6 +54,7 @@ class SuccessiveHalving:
 
     method: ClassVar[str] = "successive-halving"
     paper: ClassVar[str] = "Li 2020"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "After 1, 3, 9, ... reports only the best third of the trials goes on."
     summary_zh: ClassVar[str] = "在第 1、3、9……次汇报后，只有最好的三分之一继续（异步逐次减半）。"
 
@@ -71,6 +74,7 @@ class Hyperband:
 
     method: ClassVar[str] = "hyperband"
     paper: ClassVar[str] = "Li 2018"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Several successive halvings, some of which give up late."
     summary_zh: ClassVar[str] = "并行多组逐次减半，各组开始淘汰的早晚不同。"
 

@@ -16,6 +16,7 @@ class Sampler(Protocol):
 
     method: ClassVar[str]
     paper: ClassVar[str]
+    modality: ClassVar[tuple[str, ...]]
     summary: ClassVar[str]
     summary_zh: ClassVar[str]
 
@@ -44,6 +45,7 @@ class Grid:
 
     method: ClassVar[str] = "grid"
     paper: ClassVar[str] = "Bergstra & Bengio 2012"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Every combination of a few levels, in random order."
     summary_zh: ClassVar[str] = "遍历各项设置若干取值的全部组合，次序随机。"
 
@@ -73,6 +75,7 @@ class Random:
 
     method: ClassVar[str] = "random"
     paper: ClassVar[str] = "Bergstra & Bengio 2012"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Points drawn independently; the yardstick of all others."
     summary_zh: ClassVar[str] = "相互独立地随机取点，是其他方法的参照。"
 
@@ -102,6 +105,7 @@ class Tpe:
 
     method: ClassVar[str] = "tpe"
     paper: ClassVar[str] = "Bergstra 2011"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "Looks where good trials were dense and bad ones were not."
     summary_zh: ClassVar[str] = "在好结果密集、差结果稀疏之处取点（树结构 Parzen 估计）。"
 
@@ -131,6 +135,7 @@ class CmaEs:
 
     method: ClassVar[str] = "cma-es"
     paper: ClassVar[str] = "Hansen 2016"
+    modality: ClassVar[tuple[str, ...]] = ("text", "image")
     summary: ClassVar[str] = "A normal distribution that moves and stretches towards good settings."
     summary_zh: ClassVar[str] = "以正态分布取点，并朝好的设置移动和伸展（协方差矩阵自适应）。"
 

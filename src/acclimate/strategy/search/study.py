@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # loaded when a study is opened
 BEAT, GRACE = 5.0, 30.0
 #: Seconds between two looks for a trial that became free, where none is.
 _POLL = 0.2
+#: How often a storage is opened again whose tables another process is making.
+_LOOKS = 5
 #: Seconds that a process waits for SQLite, which serves one writer at a time.
 _PATIENCE = 120
 #: Name of the attribute that says who carries out a trial, and when that was last known to be so.
@@ -229,8 +231,7 @@ def open_storage(where: str | Path | None) -> BaseStorage:
         where: a file for SQLite, a URL as SQLAlchemy reads it (``postgresql://host/base``), or None for this process's memory.
 
     Raises:
-        InputError: the URL means nothing, or its database cannot be reached.
-        MissingExtraError: the database's driver is not installed.
+        InputError: the URL means nothing, its driver is not installed, or its database cannot be reached.
     """
     import optuna
 
@@ -241,9 +242,7 @@ def open_storage(where: str | Path | None) -> BaseStorage:
         where = f"sqlite:///{where}"
     with quiet():
         try:
-            storage = optuna.storages.RDBStorage(
-                where, engine_kwargs={"connect_args": {"timeout": _PATIENCE}} if where.startswith("sqlite") else None
-            )
+            storage = _opened(where)
         except ImportError as error:
             raise InputError(
                 f"The storage '{_shown(where)}' needs a driver that is not installed: {error}",
@@ -259,6 +258,21 @@ def open_storage(where: str | Path | None) -> BaseStorage:
     if where.startswith("sqlite"):
         _one_writer(storage.engine)
     return optuna.storages.get_storage(storage)
+
+
+def _opened(url: str) -> Any:
+    """Optuna's storage; a second look where another process makes its tables at this moment."""
+    import optuna
+
+    arguments = {"connect_args": {"timeout": _PATIENCE}} if url.startswith("sqlite") else None
+    for _ in range(_LOOKS):
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+        except Exception as error:  # each driver has its own
+            if "already exists" not in str(error):
+                raise
+            time.sleep(_POLL)
+    return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
 
 
 def _one_writer(engine: Any) -> None:
