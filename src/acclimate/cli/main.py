@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from acclimate.cli import distinct, export, info, runs, selection, stages
+from acclimate.cli import advice, distinct, export, info, runs, selection, stages
 from acclimate.cli.output import note
 from acclimate.engine.process import collect_rarely
 from acclimate.errors import AcclimateError, InterruptedRunError
@@ -55,6 +55,7 @@ app.command()(stages.policy)
 app.command()(stages.tune)
 app.command()(stages.evaluate)
 app.command()(runs.compare)
+app.command()(advice.advise)
 app.command()(export.export)
 app.command()(info.methods)
 app.command()(info.doctor)
