@@ -26,7 +26,7 @@ from acclimate.cli.output import note, print_json, print_table, say
 from acclimate.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from acclimate.features.base import Embed
     from acclimate.report.advised import Told
@@ -37,6 +37,7 @@ def advise(
     source: Annotated[str, typer.Argument(help="A recipe (YAML), or the source: a file, a pattern, hf:NAME or asset:NAME.")],
     target: Annotated[str | None, typer.Argument(help="The target's file, where SOURCE is no recipe.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Write a recipe of the suggested arms, which `compare` runs.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the advice as one HTML page.")] = None,
     task: Annotated[str | None, typer.Option(help="text-classification, image-classification or causal-lm.")] = None,
     labels: Annotated[int | None, typer.Option(help="Advise for so many target labels, drawn by the seed.", min=0)] = None,
     minutes: Annotated[float | None, typer.Option(help="Leave out arms of which one seed takes longer.")] = None,
@@ -65,6 +66,7 @@ def advise(
     from acclimate import advising
     from acclimate.engine.progress import show
     from acclimate.report.advised import tell
+    from acclimate.report.render import write_advice
     from acclimate.report.wording import words_in
     from acclimate.strategy.advise.run import advise as ask
 
@@ -99,6 +101,9 @@ def advise(
     if recipe is not None:
         advising.write_recipe(advice, given, recipe)
         note(f"written: {recipe}")
+    if html is not None:
+        write_advice(advice, html, words.language)
+        note(f"written: {html}")
     if json:
         print_json(advice.to_dict())
     else:
@@ -153,17 +158,20 @@ def _print(told: Told, words: Words) -> None:
     say(told.title)
     say(told.read)
     print_table(title("measured"), column("trait", "value"), [*told.measured, *((name, gap) for name, _, gap in told.parts)])
-    rows = [(str(number), one.name, one.gain, one.interval, one.seconds) for number, one in enumerate(told.rows, 1)]
-    print_table(title("ranked"), column("rank", "arm", "gain", "interval", "seconds"), rows)
-    for number, one in enumerate(told.rows, 1):
-        for sign, lines in (("+", one.reasons), ("−", one.risks)):
-            for line in lines:
-                say(f"  {number} {sign} {line}")
+    rows = [
+        (str(number), one.name, one.gain, one.interval, one.seconds, _listed(one.reasons), _listed(one.risks))
+        for number, one in enumerate(told.rows, 1)
+    ]
+    print_table(title("ranked"), column("rank", "arm", "gain", "interval", "seconds", "reasons", "risks"), rows)
     holding = [branch for branch in told.tree if branch.holds]
-    tree = [(branch.topic, branch.rule, "; ".join(branch.findings), branch.origin) for branch in holding]
-    print_table(title("tree"), column("holds", "rule", "value", "origin"), tree)
+    tree = [(f"{branch.number}", branch.rule, branch.compared, branch.origin) for branch in holding]
+    print_table(title("tree"), column("rank", "rule", "value", "origin"), tree)
     if told.excluded:
         print_table(title("excluded"), column("arm", "lacks"), told.excluded)
     say()
     say(told.headline)
     say(told.basis)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return " ".join(map(str, numbers))

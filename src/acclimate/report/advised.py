@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 from acclimate.report import wording
 from acclimate.report.wording import Words
@@ -40,26 +39,31 @@ _SHARES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A suggestion in words; ``gain`` and ``interval`` are dashes for a language model, of which only the order is advised."""
+    """A suggestion in words; ``gain`` and ``interval`` are dashes for a language model, of which only the order is advised.
+
+    ``reasons`` and ``risks`` are numbers of branches of the tree.
+    """
 
     name: str
     is_control: bool
     gain: str
     interval: str
     seconds: str
-    reasons: tuple[str, ...]
-    risks: tuple[str, ...]
+    reasons: tuple[int, ...]
+    risks: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """A rule in words: whether it holds, its figures, and where it is taken from."""
+    """A rule in words: whether it holds, its figures (one by one, and on one line), and where it is taken from."""
 
+    number: int
     topic: str
     rule: str
     holds: bool
     risk: bool
     findings: tuple[str, ...]
+    compared: str
     origin: str
 
 
@@ -86,10 +90,16 @@ def tell(advice: Advice, words: Words) -> Told:
     return Told(
         title=says("title", source=advice.source, target=advice.target),
         headline=says("keep" if best.arm.is_control else "adapt", **{_slot(best): says.arm(best.arm.name)}),
-        read=says("read", sampled=traits.sampled, seconds=f"{advice.seconds:.1f}", features=says.features()),
+        read=says(
+            "read",
+            sampled=traits.sampled,
+            seconds=f"{advice.seconds:.1f}",
+            features=says.features(),
+            vectors=f"{advice.vectors:,.0f}",
+        ),
         basis=says.basis(),
         rows=tuple(says.row(suggestion) for suggestion in advice.suggestions),
-        tree=tuple(says.branch(step) for step in advice.steps),
+        tree=tuple(says.branch(number, step) for number, step in enumerate(advice.steps, 1)),
         excluded=tuple((says.arm(one.arm.name), says.lacks(one)) for one in advice.excluded),
         measured=tuple((says(f"trait.{name}"), says.figure(name)) for name in SHOWN if traits.number(name) is not None),
         parts=tuple((part.name, f"{part.rows:,}", says.gap(part.gap, part.low, part.high)) for part in traits.parts),
@@ -106,7 +116,7 @@ class _Teller:
     def __init__(self, advice: Advice, words: Words) -> None:
         self._advice = advice
         self._words = words
-        self._steps: Mapping[str, Step] = {step.rule.name: step for step in advice.steps}
+        self._numbers = {step.rule.name: number for number, step in enumerate(advice.steps, 1)}
 
     def __call__(self, key: str, **values: object) -> str:
         return self._words(f"advise.{key}", **values).unescape()
@@ -132,23 +142,27 @@ class _Teller:
             gain=wording.points(one.gain / 100) if measured else self("unranked"),
             interval=f"{wording.points(one.low / 100)} … {wording.points(one.high / 100)}" if measured else self("unranked"),
             seconds=f"{one.seconds:,.0f}",
-            reasons=tuple(self.reason(name) for name, _ in one.reasons),
-            risks=tuple(self.reason(name) for name, _ in one.risks),
+            reasons=tuple(self._numbers[name] for name, _ in one.reasons),
+            risks=tuple(self._numbers[name] for name, _ in one.risks),
         )
-
-    def reason(self, rule: str) -> str:
-        """A rule with the figures that make it hold."""
-        findings = "; ".join(self.finding(found) for found in self._steps[rule].findings)
-        return self("reason", rule=self(f"rule.{rule}"), findings=findings)
 
     def finding(self, found: Finding) -> str:
         """A figure and the bound it was compared with."""
         return self("finding" if found.holds else "missed", **self._compared(found))
 
-    def branch(self, step: Step) -> Branch:
+    def branch(self, number: int, step: Step) -> Branch:
         rule = step.rule
         findings = tuple(self.finding(found) for found in step.findings)
-        return Branch(self(f"topic.{rule.topic}"), self(f"rule.{rule.name}"), step.holds, rule.risk, findings, rule.origin)
+        return Branch(
+            number,
+            self(f"topic.{rule.topic}"),
+            self(f"rule.{rule.name}"),
+            step.holds,
+            rule.risk,
+            findings,
+            self("between").join(findings),
+            rule.origin,
+        )
 
     def lacks(self, one: Excluded) -> str:
         if one.lacks is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -12,6 +12,9 @@ from acclimate.evaluate.verdict import Comparison
 from acclimate.gap.base import GapReport
 from acclimate.select.base import Selection
 from acclimate.strategy.quality import Quality
+
+if TYPE_CHECKING:
+    from acclimate.strategy.advise.advice import Advice
 
 Fidelity = Literal["probe", "fine-tune"]
 
@@ -82,6 +85,7 @@ class Outcome:
         manifest: versions, hashes of inputs, seeds, hardware, the command to reproduce.
         quality: figures on the generated examples by arm, one for each augmenter, with the first seed.
         refused: what guards refused of them, one row each with its arm; None where nothing was generated.
+        advice: what was advised before anything ran, and why; None where nobody asked.
     """
 
     name: str
@@ -105,3 +109,4 @@ class Outcome:
     manifest: Mapping[str, Any]
     quality: Mapping[str, Sequence[Quality]] = dataclasses.field(default_factory=dict)
     refused: pa.Table | None = None
+    advice: Advice | None = None

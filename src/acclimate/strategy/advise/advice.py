@@ -57,6 +57,7 @@ class Advice:
         excluded: arms that these data do not allow, and why.
         basis: whether gains are those of the rules alone, or corrected by what was learned from measured comparisons.
         level: the share of cells in which an interval should hold the true gain; None where that was never measured.
+        vectors: about how long it takes to embed everything once, in seconds; all arms share that.
         seconds: how long advising took.
     """
 
@@ -68,6 +69,7 @@ class Advice:
     excluded: tuple[Excluded, ...]
     basis: Basis
     level: float | None
+    vectors: float
     seconds: float
 
     @property
@@ -87,6 +89,7 @@ class Advice:
             "target": self.target,
             "basis": self.basis,
             "level": self.level,
+            "vectors": self.vectors,
             "seconds": self.seconds,
             "suggestions": [_suggested(one) for one in self.suggestions],
             "excluded": [_excluded(one) for one in self.excluded],

@@ -14,7 +14,6 @@ _LABELS = Check("target_labels", "at least", 1)
 _SOURCE_LABELS = Check("source_labels", "at least", 1)
 _DOMAINS = Check("source_domains", "at least", 2)
 _UNLABELLED = Check("target_unlabelled", "at least", 20)
-_NO_LABELS = Check("target_labels", "below", 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +22,18 @@ class Candidate:
 
     Attributes:
         needs: checks that the traits have to pass; the first that fails says why the arm is left out.
+        blind: it learns from no target label, and stands in where there are none; elsewhere it is not spoken of.
         fidelities: where the arm means something: on frozen features, in fine-tuning, or both.
     """
 
     arm: Arm
     needs: tuple[Check, ...] = ()
     fidelities: tuple[Fidelity, ...] = ("probe", "fine-tune")
+    blind: bool = False
+
+    def applies(self, traits: Traits) -> bool:
+        """Whether these data ask for such an arm."""
+        return not (self.blind and traits.target_labels)
 
     def missing(self, traits: Traits) -> Finding | None:
         """The first need that the traits do not meet."""
@@ -68,16 +73,16 @@ def _shared(grown: Method) -> tuple[Candidate, ...]:
         Candidate(_selected("knn"), both),
         Candidate(_selected("domain-rank", "50%"), (*both, _DOMAINS)),
         Candidate(_selected("classifier", target_weight=5.0), both),
-        Candidate(_selected("classifier", target=False), (_SOURCE_LABELS, _NO_LABELS)),
-        Candidate(_selected("knn", target=False), (_SOURCE_LABELS, _NO_LABELS)),
-        Candidate(_selected("domain-rank", "50%", target=False), (_SOURCE_LABELS, _NO_LABELS, _DOMAINS)),
+        Candidate(_selected("classifier", target=False), (_SOURCE_LABELS,), blind=True),
+        Candidate(_selected("knn", target=False), (_SOURCE_LABELS,), blind=True),
+        Candidate(_selected("domain-rank", "50%", target=False), (_SOURCE_LABELS, _DOMAINS), blind=True),
         Candidate(Arm("all", target_weight=10.0), both),
         Candidate(Arm("none", augment=(grown,)), (_LABELS,)),
         Candidate(Arm("none", augment=(_method("mixup", alpha=0.2),)), (_LABELS,)),
         Candidate(Arm("all", augment=(grown,), target_weight=5.0), both),
         Candidate(_selected("classifier", augment=(grown,), target_weight=5.0), both),
         Candidate(_selected("ulsif", "100%"), both),
-        Candidate(_selected("ulsif", "100%", target=False), (_SOURCE_LABELS, _NO_LABELS)),
+        Candidate(_selected("ulsif", "100%", target=False), (_SOURCE_LABELS,), blind=True),
     )
 
 
@@ -85,17 +90,17 @@ _PROBE: tuple[Fidelity, ...] = ("probe",)
 _FULL: tuple[Fidelity, ...] = ("fine-tune",)
 _FEATURES = (
     Candidate(Arm("all", features=Method("self-training")), (_LABELS, _SOURCE_LABELS, _UNLABELLED), _PROBE),
-    Candidate(Arm("all", target=False, features=Method("self-training")), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _PROBE),
+    Candidate(Arm("all", target=False, features=Method("self-training")), (_SOURCE_LABELS, _UNLABELLED), _PROBE, blind=True),
     Candidate(Arm("none", features=Method("self-training")), (_LABELS, _UNLABELLED), _PROBE),
     Candidate(Arm("all", features=Method("easyadapt")), (_LABELS, _SOURCE_LABELS), _PROBE),
     Candidate(Arm("all", features=Method("coral")), (_LABELS, _SOURCE_LABELS, _UNLABELLED), _PROBE),
-    Candidate(Arm("all", target=False, features=Method("coral")), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _PROBE),
-    Candidate(Arm("all", target=False, features=Method("subspace")), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _PROBE),
+    Candidate(Arm("all", target=False, features=Method("coral")), (_SOURCE_LABELS, _UNLABELLED), _PROBE, blind=True),
+    Candidate(Arm("all", target=False, features=Method("subspace")), (_SOURCE_LABELS, _UNLABELLED), _PROBE, blind=True),
 )
 _TEXTS = (
     Candidate(Arm("none", augment=(_method("balance", by="eda"),)), (_LABELS,)),
     Candidate(Arm("all", pretrain=(Method("tapt"),)), (_LABELS, _SOURCE_LABELS, _UNLABELLED), _FULL),
-    Candidate(Arm("all", target=False, pretrain=(Method("tapt"),)), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _FULL),
+    Candidate(Arm("all", target=False, pretrain=(Method("tapt"),)), (_SOURCE_LABELS, _UNLABELLED), _FULL, blind=True),
 )
 _PICTURES = (
     Candidate(Arm("none", augment=(_method("balance", by="geometric"),)), (_LABELS,)),
@@ -106,9 +111,9 @@ _TUNED = (
     Candidate(Arm("all", objectives=(Method("l2-sp"),)), (_LABELS, _SOURCE_LABELS), _FULL),
     Candidate(Arm("all", objectives=(Method("multi-task"),)), (_LABELS, _SOURCE_LABELS), _FULL),
     Candidate(Arm("all", objectives=(Method("dan"),)), (_LABELS, _SOURCE_LABELS, _UNLABELLED), _FULL),
-    Candidate(Arm("all", target=False, objectives=(Method("mcc"),)), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _FULL),
+    Candidate(Arm("all", target=False, objectives=(Method("mcc"),)), (_SOURCE_LABELS, _UNLABELLED), _FULL, blind=True),
     Candidate(Arm("all", learn=Method("self-training")), (_LABELS, _SOURCE_LABELS, _UNLABELLED), _FULL),
-    Candidate(Arm("all", target=False, learn=Method("self-training")), (_SOURCE_LABELS, _NO_LABELS, _UNLABELLED), _FULL),
+    Candidate(Arm("all", target=False, learn=Method("self-training")), (_SOURCE_LABELS, _UNLABELLED), _FULL, blind=True),
 )
 
 

@@ -17,7 +17,7 @@ ACCELERATED = 0.03
 
 
 def seconds(traits: Traits, arm: Arm, fidelity: Fidelity, budget: float = 0.2) -> float:
-    """About how long one seed of an arm takes, its share of the vectors included.
+    """About how long one seed of an arm takes, once its vectors are there (:func:`vector_seconds`).
 
     Args:
         budget: the share of the source that a selecting arm keeps.
@@ -30,9 +30,17 @@ def seconds(traits: Traits, arm: Arm, fidelity: Fidelity, budget: float = 0.2) -
     scoring = PER_SCORE * traits.source_rows / 1000 if arm.source == "selected" and "random" not in tags else 0.0
     if fidelity == "probe":
         rows = kept + traits.target_labels + grown
-        looked_at = (traits.source_rows if arm.source != "none" else 0) + traits.target_labels + traits.target_unlabelled + grown
-        return speed * per_item * looked_at + scoring + FITS * PER_FIT * rows / 1000
+        return speed * per_item * grown + scoring + FITS * PER_FIT * rows / 1000
     longer = 2.0 if tags & {"align", "self-training", "multi-task"} else 1.0
     steps = STEPS * longer + (PRETRAIN_STEPS if arm.pretrain else 0)
     heavier = 4.0 if traits.task == "causal-lm" else 2.0 if traits.task == "image-classification" else 1.0
     return scoring + speed * PER_STEP * heavier * steps
+
+
+def vector_seconds(traits: Traits) -> float:
+    """About how long it takes to embed everything once, which all arms share."""
+    if traits.task == "causal-lm":
+        return 0.0
+    each = PER_PICTURE if traits.task == "image-classification" else PER_TEXT
+    count = traits.source_rows + traits.target_labels + traits.target_unlabelled
+    return each * count * (ACCELERATED if traits.accelerated else 1 / traits.cores)

@@ -30,6 +30,8 @@ from acclimate.strategy.advise.traits import TASKS, Part, Task, Traits
 SAMPLE = 800
 #: The largest domains of the source that are measured one by one, and rows of each.
 MOST_PARTS, PART_SAMPLE = 12, 300
+#: Labelled source rows that a rule in closed form is fitted to: words need many, and without a model they cost little.
+RULE_SAMPLE = 3000
 #: Fewer rows make no distance.
 LEAST_ROWS = 10
 
@@ -196,7 +198,7 @@ def _word_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of neighbouring words of all texts, in order."""
     from acclimate.features.tokenize import words
 
-    found = []
+    found: list[tuple[str, str]] = []
     for text in texts:
         row = words(text)
         found += itertools.pairwise(row)
@@ -228,7 +230,8 @@ def _labels(source: Domain, target: Target, sides: _Sides, sample: int) -> dict[
     if shift is not None:
         facts |= {"label_shift": shift.value, "label_shift_p": shift.p, "label_shift_from": shift.origin}  # type: ignore[dict-item]
     if ours is not None:
-        facts |= transfer(here, ours, sides.seed)
+        wide = here if sides.embed else sides.sample(sample_of(source, max(sample, RULE_SAMPLE), sides.seed))
+        facts |= transfer(wide, ours, sides.seed)
     if facts.get("transfer") is not None:
         facts["transfer_margin"] = facts["transfer"] - facts["chance"]  # type: ignore[operator]
         facts["transfer_lead"] = None if facts.get("learnable") is None else facts["transfer"] - facts["learnable"]  # type: ignore[operator]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from acclimate.data.domain import Domain
 from acclimate.data.target import Target
@@ -11,8 +12,9 @@ from acclimate.errors import InputError
 from acclimate.features.base import Embed
 from acclimate.strategy.advise.advice import Advice, Excluded, Suggestion
 from acclimate.strategy.advise.candidates import Candidate, candidates
-from acclimate.strategy.advise.cost import seconds
+from acclimate.strategy.advise.cost import seconds, vector_seconds
 from acclimate.strategy.advise.measure import SAMPLE, measure
+from acclimate.strategy.advise.prior import Prior, shipped
 from acclimate.strategy.advise.rank import WIDTH, WIDTH_BLIND, gains, worth
 from acclimate.strategy.advise.rules import Step, walk
 from acclimate.strategy.advise.traits import Task, Traits
@@ -32,6 +34,7 @@ def advise(
     embed: Embed | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
+    prior: Prior | Literal["shipped"] | None = "shipped",
 ) -> Advice:
     """Rank ways to adapt for these data. Nothing is trained, and no sealed label is read.
 
@@ -43,10 +46,11 @@ def advise(
         arms: ranks these instead of acclimate's own candidates; all are taken to be possible.
         fidelity: ``probe`` (frozen features) or ``fine-tune``; by default the second where there is a GPU, or a language model.
         minutes: leaves out what one seed of would take longer.
-        most: how many suggestions.
+        most: how many suggestions; the best control is one more where it is not among them.
         embed: vectors to measure distances on; hashed words, or thumbnails, where not given.
         sample: most rows of a side that are looked at.
         seed: draws these rows.
+        prior: what was learned from measured comparisons; None for the rules alone.
 
     Raises:
         InputError: too few rows, no labels for a task that needs them, no time for anything.
@@ -60,6 +64,7 @@ def advise(
         fidelity=fidelity,
         minutes=minutes,
         most=most,
+        prior=prior,
         started=started,
     )
 
@@ -72,26 +77,30 @@ def advise_on(
     fidelity: Fidelity | None = None,
     minutes: float | None = None,
     most: int = 8,
+    prior: Prior | Literal["shipped"] | None = "shipped",
     started: float | None = None,
 ) -> Advice:
     """The advice for traits that are known already: :func:`advise` without its first half."""
     began = time.perf_counter() if started is None else started
     if most < 1 or (minutes is not None and minutes <= 0):
         raise InputError(f"{most} suggestions within {minutes} minutes", expected="at least one, and some time")
-    level = _fidelity(traits, fidelity)
-    given = [Candidate(arm) for arm in arms] if arms is not None else _meaningful(traits, level)
+    depth = _fidelity(traits, fidelity)
+    given = [Candidate(arm) for arm in arms] if arms is not None else _meaningful(traits, depth)
     steps = walk(traits)
-    ranked, excluded = _sorted_out(traits, given, level, minutes)
-    suggestions = _suggestions(traits, ranked, steps, level)
+    ranked, excluded = _sorted_out(traits, given, depth, minutes)
+    learned = shipped() if prior == "shipped" else prior
+    if learned is not None and not learned.fits(traits, depth):
+        learned = None
     return Advice(
         source=names[0],
         target=names[1],
         traits=traits,
         steps=steps,
-        suggestions=suggestions[:most],
+        suggestions=_first(_suggestions(traits, ranked, steps, depth, learned), most),
         excluded=excluded,
-        basis="rules",
-        level=None,
+        basis="learned" if learned else "rules",
+        level=learned.level if learned else None,
+        vectors=vector_seconds(traits),
         seconds=time.perf_counter() - began,
     )
 
@@ -113,6 +122,8 @@ def _sorted_out(
     limit = None if minutes is None else 60 * minutes
     possible, excluded = [], []
     for candidate in given:
+        if not candidate.applies(traits):
+            continue
         lacks = candidate.missing(traits)
         takes = seconds(traits, candidate.arm, fidelity)
         if lacks is not None:
@@ -128,12 +139,21 @@ def _sorted_out(
     return possible, tuple(excluded)
 
 
-def _suggestions(traits: Traits, arms: Sequence[Arm], steps: Sequence[Step], fidelity: Fidelity) -> tuple[Suggestion, ...]:
+def _suggestions(
+    traits: Traits, arms: Sequence[Arm], steps: Sequence[Step], fidelity: Fidelity, prior: Prior | None
+) -> tuple[Suggestion, ...]:
     """Largest gain first; of equals the one named first."""
-    half = WIDTH if traits.target_labels else WIDTH_BLIND
+    half = prior.width(traits) if prior else WIDTH if traits.target_labels else WIDTH_BLIND
+    points = prior.gains(traits, arms).tolist() if prior else gains(arms, steps)
     found = []
-    for arm, gain in zip(arms, gains(arms, steps), strict=True):
+    for arm, gain in zip(arms, points, strict=True):
         said = worth(arm, steps)
         cost = seconds(traits, arm, fidelity)
         found.append(Suggestion(arm, fidelity, gain, gain - half, gain + half, cost, said.gives, said.takes))
     return tuple(sorted(found, key=lambda one: -round(one.gain, 6)))
+
+
+def _first(ranked: tuple[Suggestion, ...], most: int) -> tuple[Suggestion, ...]:
+    """The first ones, and the best control after them if it is not there: it is what the others have to beat."""
+    control = next((one for one in ranked if one.arm.is_control), None)
+    return ranked[:most] if control is None or control in ranked[:most] else (*ranked[:most], control)
