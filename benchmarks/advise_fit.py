@@ -74,7 +74,7 @@ def ridge(penalty: float) -> Fit:
             "middle": middle.tolist(),
             "spread": spread.tolist(),
             "weights": model.coef_.tolist(),
-            "intercept": model.intercept_,
+            "intercept": float(model.intercept_),
         }
 
     return fit

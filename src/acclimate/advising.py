@@ -70,6 +70,12 @@ def write_recipe(advice: Advice, given: Given, path: str | Path) -> None:
             expected="a task of classification",
             fix="choose by `acclimate select --method dsir`, then train by `acclimate tune --pretrain dapt`",
         )
+    if not len(given.target.test):
+        raise InputError(
+            f"A recipe was asked for, and '{advice.target}' has no labels to measure arms on",
+            expected="a target with labels, of which some are sealed as the test",
+            fix="label some target examples; an advice needs none",
+        )
     if not advice.arms:
         raise InputError("Nothing but controls was suggested", expected="an arm to compare", fix="raise --most")
     tuned = advice.best.fidelity == "fine-tune"

@@ -19,7 +19,7 @@ from acclimate.strategy.advise.design import Scale, columns, rows
 from acclimate.strategy.advise.prior import Prior, predict, read
 from acclimate.strategy.advise.run import advise_on
 from acclimate.strategy.arms import EVERYTHING, SOURCE_ONLY, TARGET_ONLY, Arm, Method
-from benchmarks.advise import RIVALS, best_on_average, interval, judge_all, summary
+from benchmarks.advise import RIVALS, Judged, best_on_average, interval, judge_all, summary
 from benchmarks.advise_fit import WAYS, boosting, kernel_ridge, learn, ridge, rows_of, widths
 from benchmarks.advise_table import Cell, arm_named, cells_of, read_cells
 from benchmarks.tables import SECTIONS
@@ -33,7 +33,6 @@ ARMS = (
     "all source + target + coral on features",
 )
 QUICK = {way: fit for way, fit in WAYS.items() if way == ("ridge", "penalty 300")}
-RNG = np.random.default_rng(0)
 
 
 def made_table(noise: float = 0.003) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -75,6 +74,11 @@ def cells() -> list[Cell]:
     return cells_of(*made_table())
 
 
+@pytest.fixture(scope="module")
+def judged(cells: list[Cell]) -> list[Judged]:
+    return judge_all(cells, QUICK)
+
+
 def design(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     table = rows_of(cells, ARMS, Scale.of([one for cell in cells for one in cell.traits]))
     return table.x, table.gains, table.weights
@@ -109,8 +113,7 @@ def test_what_is_shipped_predicts_as_the_library_did(cells: list[Cell], kind: st
     assert predict(kind, model, fresh) == pytest.approx(expected, abs=2e-2 if kind == "kernel-ridge" else 1e-9)
 
 
-def test_advice_beats_the_average_arm_on_data_sets_it_never_saw_and_its_intervals_hold(cells: list[Cell]) -> None:
-    judged = judge_all(cells, QUICK)
+def test_advice_beats_the_average_arm_on_data_sets_it_never_saw_and_its_intervals_hold(judged: list[Judged]) -> None:
     figures = summary(judged)
     assert figures["cells"] == 6 * 6 * 4
     mean, low, _ = figures["lead"]["average"]
@@ -121,7 +124,7 @@ def test_advice_beats_the_average_arm_on_data_sets_it_never_saw_and_its_interval
     assert all(one.regret[name] >= 0 for one in judged for name in ("advice", *RIVALS))
 
 
-def test_where_traits_say_nothing_advice_does_not_beat_the_average_arm() -> None:
+def test_where_traits_say_nothing_advice_does_not_beat_the_average_arm(judged: list[Judged]) -> None:
     table, facts = made_table()
     shuffled = np.random.default_rng(1).permutation(len(facts))
     by_labels = {labels: [f["traits"] for f in facts if f["labels"] == labels] for labels in (0, 20, 100, 500)}
@@ -129,13 +132,13 @@ def test_where_traits_say_nothing_advice_does_not_beat_the_average_arm() -> None
     for fact, number in zip(facts, shuffled, strict=True):
         pool = by_labels[fact["labels"]]
         mixed.append({**fact, "traits": pool[int(number) % len(pool)]})
-    honest = summary(judge_all(cells_of(table, facts), QUICK))["lead"]["average"][0]
+    honest = summary(judged)["lead"]["average"][0]
     blind = summary(judge_all(cells_of(table, mixed), QUICK))["lead"]["average"][0]
     assert blind < honest / 2
 
 
 def test_the_kind_is_chosen_by_the_error_on_data_sets_left_out(cells: list[Cell]) -> None:
-    ways = {**QUICK, ("ridge", "penalty 1e9"): ridge(1e9)}
+    ways = {**QUICK, ("ridge", "penalty 1e+09"): ridge(1e9)}
     learned = learn(cells, ways)
     errors = learned.facts["errors"]
     assert learned.facts["settings"] == "penalty 300"
@@ -249,8 +252,7 @@ def test_the_average_arm_weighs_data_sets_the_same_and_never_takes_one_unmeasure
     assert best_on_average([SOURCE_ONLY, EVERYTHING], cells) == 1
 
 
-def test_the_interval_draws_data_sets_not_only_cells(cells: list[Cell]) -> None:
-    judged = judge_all(cells, QUICK)
+def test_the_interval_draws_data_sets_not_only_cells(judged: list[Judged]) -> None:
     apart = {name: float(number) for number, name in enumerate(sorted({one.data for one in judged}))}
     mean, low, high = interval(judged, lambda one: apart[one.data])
     assert mean == pytest.approx(2.5)
@@ -258,8 +260,8 @@ def test_the_interval_draws_data_sets_not_only_cells(cells: list[Cell]) -> None:
     assert high > 3.2
 
 
-def test_the_page_of_benchmarks_has_a_section(cells: list[Cell]) -> None:
-    text = SECTIONS["advise"](orjson.loads(orjson.dumps(summary(judge_all(cells, QUICK)))))
+def test_the_page_of_benchmarks_has_a_section(judged: list[Judged]) -> None:
+    text = SECTIONS["advise"](orjson.loads(orjson.dumps(summary(judged))))
     assert "make bench-advise" in text
     assert "| data5 | 24 |" in text
 
