@@ -16,7 +16,7 @@ from acclimate.errors import InputError
 from acclimate.report.advised import SHOWN, tell
 from acclimate.report.render import render_advice, render_report, write_advice
 from acclimate.report.wording import LANGUAGES, Language, Words, load_messages, words_in
-from acclimate.strategy.advise.rules import LANGUAGE_RULES, RULES
+from acclimate.strategy.advise.rules import LANGUAGE_RULES, RULES, Rule
 from acclimate.strategy.advise.run import advise_on
 from acclimate.strategy.advise.traits import Part, Traits
 
@@ -121,3 +121,13 @@ def test_a_report_shows_the_strategy_where_there_was_an_advice(language: Languag
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(InputError, match="en or zh"):
         words_in("fr")
+
+
+@pytest.mark.parametrize("page", ["advise.md", "advise.zh-CN.md"])
+@pytest.mark.parametrize("rule", EVERY.values(), ids=EVERY)
+def test_the_documentation_has_every_rule_with_its_bounds_and_amounts(page: str, rule: Rule) -> None:
+    text = (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith(f"| `{rule.name}` |"))
+    assert all(f"{check.bound:g}" in row for check in rule.checks)
+    assert all(f"{tag} {points:+g}" in row for tag, points in rule.effects.items())
+    assert rule.origin in row
