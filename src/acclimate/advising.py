@@ -12,6 +12,7 @@ import yaml
 
 from acclimate.data.domain import Domain
 from acclimate.data.make import open_target
+from acclimate.data.shards import Pool
 from acclimate.data.target import Target
 from acclimate.engine.storage import write_text
 from acclimate.errors import InputError
@@ -28,7 +29,7 @@ FOLDS = 5
 class Given:
     """Source and target, and the part of a recipe that names them."""
 
-    source: Domain
+    source: Domain | Pool
     target: Target
     named: Mapping[str, Any]
 

@@ -167,3 +167,10 @@ def test_a_recipe_of_controls_alone_is_refused(tmp_path: Path) -> None:
     bare = dataclasses.replace(advice, suggestions=tuple(one for one in advice.suggestions if one.arm.is_control))
     with pytest.raises(InputError, match="controls"):
         write_recipe(bare, Given(pool(100), target, {}), tmp_path / "r.yaml")
+
+
+def test_a_large_source_is_looked_into_without_reading_all(files: Path) -> None:
+    write(pool(2000), files / "large.jsonl")
+    told = json.loads(say(files / "large.jsonl", files / "clinic.parquet", "--stream", "--json"))
+    assert told["traits"]["source_rows"] == pytest.approx(2000, rel=0.05)
+    assert told["suggestions"]

@@ -28,6 +28,8 @@ from acclimate.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from acclimate.data.domain import Domain
+    from acclimate.data.shards import Pool
     from acclimate.features.base import Embed
     from acclimate.report.advised import Told
     from acclimate.report.wording import Words
@@ -49,6 +51,9 @@ def advise(
     ] = None,
     sample: Annotated[int, typer.Option(help="Most rows of a side that are looked at.", min=10)] = 800,
     most: Annotated[int, typer.Option(help="How many suggestions.", min=1)] = 8,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Look into a few places of a large source, without reading all.")
+    ] = False,
     language: Annotated[str, typer.Option(help="en or zh.")] = "en",
     text: Text = None,
     image: Image = None,
@@ -64,6 +69,7 @@ def advise(
 ) -> None:
     """Which ways to adapt are worth trying on these data, and why: seconds, and nothing is trained."""
     from acclimate import advising
+    from acclimate.data.shards import pool as open_pool
     from acclimate.engine.progress import show
     from acclimate.report.advised import tell
     from acclimate.report.render import write_advice
@@ -77,9 +83,12 @@ def advise(
         if target is None:
             given = advising.read_given(_recipe(source), note)
         else:
-            here = {"text": text, "image": image, "label": label, "domain": domain}
+            here: dict[str, Any] = {"text": text, "image": image, "label": label, "domain": domain}
             there: dict[str, Any] = {"text": target_text or text, "image": image, "label": target_label or label, "domain": domain}
-            pool = read_source(source, on_bad_row, **here)
+            if stream:
+                pool: Domain | Pool = open_pool(source, on_bad_row=cast("Any", on_bad_row), **here)
+            else:
+                pool = read_source(source, on_bad_row, **here)
             wanted = read_target(target, test, split_seed, on_bad_row, **there)
             named = {"source": _named(source, here), "target": {**_named(target, there), **_split(test, split_seed)}}
             given = advising.Given(pool, wanted, named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ import pytest
 from acclimate.data.domain import Domain, concatenate, from_columns, from_images
 from acclimate.data.images import encoded
 from acclimate.data.make import make_target, open_target
+from acclimate.data.shards import pool as open_pool
 from acclimate.data.target import Target
+from acclimate.data.write import write
 from acclimate.errors import InputError
 from acclimate.strategy.advise import looks
 from acclimate.strategy.advise.classes import balance, label_shift, wilson
+from acclimate.strategy.advise.glimpse import glimpse
 from acclimate.strategy.advise.measure import measure
 from acclimate.strategy.advise.run import advise
 from acclimate.strategy.advise.scripts import script
@@ -224,6 +228,23 @@ def test_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "backward", refuse)
     for source, target in ((pool(100), clinic()), (digits("a", True, 40, 0), make_target(digits("b", False, 40, 1), test=0.25))):
         assert advise(source, target).suggestions
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.zst", "parquet", "csv"])
+def test_a_pool_in_pieces_is_looked_into_at_many_places_and_counted_about(tmp_path: Path, ending: str) -> None:
+    source = pool(3000)
+    write(source, tmp_path / f"pool.{ending}")
+    pieces = open_pool(tmp_path / f"pool.{ending}", shard_bytes=20_000)
+    seen = glimpse(pieces)
+    assert len(set(seen.ids)) == len(seen)
+    if ending == "jsonl":
+        assert len(pieces.shards) > 8
+        assert set(seen.domains) == {"shop", "film"}
+    advice, again = (advise(pieces, clinic(), prior=None) for _ in range(2))
+    assert advice.traits == again.traits
+    assert advice.traits.source_rows == pytest.approx(3000, rel=0.05)
+    assert advice.traits.source_labels == advice.traits.source_rows
+    assert sum(part.rows for part in advice.traits.parts) in (0, pytest.approx(3000, rel=0.05))
 
 
 @pytest.mark.parametrize(

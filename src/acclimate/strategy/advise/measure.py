@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.data.domain import Domain, concatenate
 from acclimate.data.hygiene import check_same_modality
@@ -19,7 +20,7 @@ from acclimate.features.base import Embed
 from acclimate.gap.base import Sample
 from acclimate.gap.divergence import Divergence
 from acclimate.gap.proxy_a import ProxyA
-from acclimate.select.task.base import parts, sample_of
+from acclimate.select.random import uniform
 from acclimate.strategy.advise import looks
 from acclimate.strategy.advise.classes import balance, label_shift, transfer
 from acclimate.strategy.advise.repeats import repeated_across, repeated_within
@@ -66,21 +67,22 @@ def measure(
         )
     check_same_modality(source, inputs)
     chosen = _task(source, target, task)
-    here, there = sample_of(source, sample, seed), sample_of(inputs, sample, seed)
+    drawn = Drawn(source, seed)
+    here, there = drawn.first(sample), Drawn(inputs, seed).first(sample)
     # The firewall: of the test only the inputs are seen, and only to count what the source repeats of them.
     whole = concatenate("target", [inputs, target.test.inputs]) if len(target.test) else inputs
     sides = _Sides(here, there, embed, seed)
     facts: dict[str, Any] = {
         **_sizes(source, target),
-        **_gaps(sides, source),
+        **_gaps(sides, drawn),
         **_diversity(sides),
         **_writing(here, there),
         "repeated_target": repeated_within(there),
         "repeated_source": repeated_within(here),
-        "repeated_across": repeated_across(here, sample_of(whole, sample, seed)),
+        "repeated_across": repeated_across(here, Drawn(whole, seed).first(sample)),
     }
     if chosen != "causal-lm":
-        facts |= _labels(source, target, sides, sample)
+        facts |= _labels(drawn, target, sides, sample)
     return Traits(
         task=chosen,
         features=features or ("thumbnails" if source.modality == "image" else "words"),
@@ -106,6 +108,32 @@ def _task(source: Domain, target: Target, task: Task | None) -> Task:
             fix="name the column of labels (--label), or take the task causal-lm",
         )
     return wanted
+
+
+class Drawn:
+    """Rows of a domain in a random order that follows from the seed and their ids, whatever their order in the domain."""
+
+    def __init__(self, domain: Domain, seed: int) -> None:
+        self.domain = domain
+        keys = uniform(seed, domain.ids, "advice")
+        self._ids = np.array(domain.ids, dtype=object)
+        self._order = np.lexsort((self._ids, keys))
+
+    def first(self, count: int) -> Domain:
+        """The first rows in that order, sorted by id."""
+        return self._taken(self._order[:count], self.domain.name)
+
+    def parts(self, count: int) -> dict[str, tuple[Domain, int]]:
+        """For each sub-domain its first rows, and how many it has."""
+        names = np.array(self.domain.domains, dtype=object)[self._order]
+        found = {}
+        for name in sorted(set(names)):
+            rows = self._order[names == name]
+            found[name] = self._taken(rows[:count], name), len(rows)
+        return found
+
+    def _taken(self, rows: NDArray[np.int64], name: str) -> Domain:
+        return self.domain.take(rows[np.argsort(self._ids[rows], kind="stable")], name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,16 +168,16 @@ def _sizes(source: Domain, target: Target) -> dict[str, Any]:
     }
 
 
-def _gaps(sides: _Sides, source: Domain) -> dict[str, Any]:
+def _gaps(sides: _Sides, drawn: Drawn) -> dict[str, Any]:
     whole, there = sides.sample(sides.here), sides.sample(sides.there)
     found = ProxyA().measure(whole, there, seed=sides.seed)
     facts: dict[str, Any] = {"gap": found.value, "gap_low": found.low, "gap_high": found.high}
-    if source.modality == "image":
+    if sides.here.modality == "image":
         facts |= _picture_gaps(sides)
     else:
         words = Divergence(permutations=10).measure(whole, there, seed=sides.seed)
         facts["word_gap"] = max(words.value - words.details["by_chance"], 0.0)
-    measured = _parts(sides, source, there)
+    measured = _parts(sides, drawn, there)
     gaps = [part.gap for part in measured if part.gap is not None]
     facts["parts"] = measured
     facts["gap_spread"] = max(gaps) - min(gaps) if len(gaps) > 1 else None
@@ -165,12 +193,12 @@ def _picture_gaps(sides: _Sides) -> dict[str, float]:
     return {"content_gap": gaps[0].value, "style_gap": gaps[1].value}
 
 
-def _parts(sides: _Sides, source: Domain, there: Sample) -> tuple[Part, ...]:
+def _parts(sides: _Sides, drawn: Drawn, there: Sample) -> tuple[Part, ...]:
     """The largest domains of the source, each with its gap, nearest first."""
-    if len(set(source.domains)) < 2:
+    found = drawn.parts(PART_SAMPLE)
+    if len(found) < 2:
         return ()
-    drawn = parts(source, PART_SAMPLE, sides.seed)
-    largest = sorted(drawn.items(), key=lambda item: (-item[1][1], item[0]))[:MOST_PARTS]
+    largest = sorted(found.items(), key=lambda item: (-item[1][1], item[0]))[:MOST_PARTS]
     measured = [_part(name, rows, sides.sample(part), there, sides.seed) for name, (part, rows) in largest]
     return tuple(sorted(measured, key=lambda part: (part.gap is None, part.gap or 0.0, part.name)))
 
@@ -222,15 +250,15 @@ def _writing(here: Domain, there: Domain) -> dict[str, Any]:
     }
 
 
-def _labels(source: Domain, target: Target, sides: _Sides, sample: int) -> dict[str, Any]:
+def _labels(drawn: Drawn, target: Target, sides: _Sides, sample: int) -> dict[str, Any]:
     here, there = sides.sample(sides.here), sides.sample(sides.there)
     shift = label_shift(here, there, target.labelled.labels, sides.seed)
-    ours = sides.sample(sample_of(target.labelled, sample, sides.seed)) if len(target.labelled) else None
-    facts = {"source_balance": balance(source.labels), "target_balance": balance(target.labelled.labels)}
+    ours = sides.sample(Drawn(target.labelled, sides.seed).first(sample)) if len(target.labelled) else None
+    facts = {"source_balance": balance(drawn.domain.labels), "target_balance": balance(target.labelled.labels)}
     if shift is not None:
         facts |= {"label_shift": shift.value, "label_shift_p": shift.p, "label_shift_from": shift.origin}  # type: ignore[dict-item]
     if ours is not None:
-        wide = here if sides.embed else sides.sample(sample_of(source, max(sample, RULE_SAMPLE), sides.seed))
+        wide = here if sides.embed else sides.sample(drawn.first(max(sample, RULE_SAMPLE)))
         facts |= transfer(wide, ours, sides.seed)
     if facts.get("transfer") is not None:
         facts["transfer_margin"] = facts["transfer"] - facts["chance"]  # type: ignore[operator]

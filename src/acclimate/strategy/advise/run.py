@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from acclimate.data.domain import Domain
+from acclimate.data.shards import Pool
 from acclimate.data.target import Target
 from acclimate.errors import InputError
 from acclimate.features.base import Embed
 from acclimate.strategy.advise.advice import Advice, Excluded, Suggestion
 from acclimate.strategy.advise.candidates import Candidate, candidates
 from acclimate.strategy.advise.cost import seconds, vector_seconds
+from acclimate.strategy.advise.glimpse import glimpse, scaled
 from acclimate.strategy.advise.measure import SAMPLE, measure
 from acclimate.strategy.advise.prior import Prior, shipped
 from acclimate.strategy.advise.rank import WIDTH, WIDTH_BLIND, gains, worth
@@ -23,7 +25,7 @@ from acclimate.strategy.outcome import Fidelity
 
 
 def advise(
-    source: Domain,
+    source: Domain | Pool,
     target: Target,
     *,
     task: Task | None = None,
@@ -41,7 +43,8 @@ def advise(
     The advice is a guess with an interval; only a comparison shows what holds (:func:`acclimate.pipeline.compare`).
 
     Args:
-        source, target: what may be learned from, and for.
+        source, target: what may be learned from, and for. Of a pool that is read in pieces some places are looked at, and its
+            counts are estimated.
         task: guessed where not given; see :func:`acclimate.strategy.advise.measure.measure`.
         arms: ranks these instead of acclimate's own candidates; all are taken to be possible.
         fidelity: ``probe`` (frozen features) or ``fine-tune``; by default the second where there is a GPU, or a language model.
@@ -56,7 +59,10 @@ def advise(
         InputError: too few rows, no labels for a task that needs them, no time for anything.
     """
     started = time.perf_counter()
-    traits = measure(source, target, task=task, embed=embed, features="vectors" if embed else "", sample=sample, seed=seed)
+    seen = glimpse(source, seed) if isinstance(source, Pool) else source
+    traits = measure(seen, target, task=task, embed=embed, features="vectors" if embed else "", sample=sample, seed=seed)
+    if isinstance(source, Pool):
+        traits = scaled(traits, source, seen)
     return advise_on(
         traits,
         names=(source.name, target.name),
