@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from acclimate import __version__
 from acclimate.engine.storage import write_text
 from acclimate.errors import InputError
 from acclimate.report import wording
@@ -82,7 +82,7 @@ def render_advice(advice: Advice, language: Language = "en") -> str:
     """The page of an advice as text. Raises :class:`InputError` for an unknown language."""
     words = wording.words_in(language)
     page = _environment().get_template("advice.html.j2")
-    return page.render(w=words, style=Markup(_resource("style.css")), advice=tell(advice, words), version=__version__)
+    return page.render(w=words, style=Markup(_resource("style.css")), advice=tell(advice, words), version=version("acclimate"))
 
 
 def _environment() -> jinja2.Environment:
