@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
 	bench-tune bench-augment bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
 	bench-augment-images bench-perez-wang bench-augment-text bench-scale bench-near-duplicates bench-guards bench-augment-gain \
-	bench-packing bench-forgetting bench-digits bench-amazon bench-validators bench-coverage bench-search
+	bench-packing bench-forgetting bench-digits bench-amazon bench-validators bench-coverage bench-search bench-advise train-prior
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -60,8 +60,12 @@ bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradie
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
 	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale \
 	bench-near-duplicates bench-guards bench-augment-gain bench-packing bench-forgetting bench-digits bench-amazon \
-	bench-validators bench-coverage bench-search: bench-%: $(READY)
+	bench-validators bench-coverage bench-search bench-advise: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
+
+# What advice learned from results/decide (make bench-decide), into the package.
+train-prior: $(READY)
+	$(BIN)/python -m benchmarks.advise_prior $(QUICK)
 
 # "+cpu" is where a build came from, not a version: without it the lock serves every index.
 lock: $(READY)

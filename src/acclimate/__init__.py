@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from acclimate.pipeline import compare as compare
     from acclimate.search import search as search
     from acclimate.select.base import Selection as Selection
+    from acclimate.strategy.advise.run import advise as advise
     from acclimate.strategy.augment import augment as augment
     from acclimate.strategy.pools import select_stream as select_stream
     from acclimate.strategy.select import select as select
@@ -48,6 +49,7 @@ _PLACES = {
     "Selection": "acclimate.select.base",
     "Target": "acclimate.data.target",
     "TuneSettings": "acclimate.tune.settings",
+    "advise": "acclimate.strategy.advise.run",
     "augment": "acclimate.strategy.augment",
     "compare": "acclimate.pipeline",
     "evaluate": "acclimate.evaluate.measure",

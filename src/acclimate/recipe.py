@@ -272,8 +272,11 @@ def _checked_dimension(value: Any) -> Any:
     return value
 
 
-def read_recipe(path: str | Path) -> Recipe:
+def read_recipe(path: str | Path, *, arms: bool = True) -> Recipe:
     """Read and check a recipe file. One without a ``name`` is called by its file's.
+
+    Args:
+        arms: whether it has to name arms; advice is asked for before they are known.
 
     Raises:
         InputError: no such file, not YAML, or any mistake in it, each with its line.
@@ -291,7 +294,7 @@ def read_recipe(path: str | Path) -> Recipe:
         raise InputError(
             f"The recipe '{place}' is not UTF-8 text (byte {error.start})", expected="a YAML file in UTF-8", fix="save it as UTF-8"
         ) from error
-    recipe = _anchored(parse_recipe(text, str(place)), place.parent)
+    recipe = _anchored(parse_recipe(text, str(place), arms=arms), place.parent)
     return recipe if recipe.name else recipe.model_copy(update={"name": place.stem})
 
 
@@ -329,7 +332,7 @@ def is_label_free(value: Any) -> bool:
     return isinstance(value, str) and (value == SAFEST or value in VALIDATORS)
 
 
-def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+def parse_recipe(text: str, name: str = "recipe", *, arms: bool = True) -> Recipe:
     """Check the text of a recipe; ``name`` is what messages call it. Raises as :func:`read_recipe`; paths stay as written."""
     try:
         node = yaml.compose(text, Loader=Loader)
@@ -343,6 +346,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         found = "nothing in it" if values is None else "text without keys"
         raise InputError(f"{name}: found {found}", expected="keys such as model, source, target, arms", fix="see examples/")
     places = list(_lines(node))
+    values = values if arms else {"arms": [{"source": "all"}], **values}
     lines = dict(places)
     twice = [(place, f"the key '{place[-1]}' is there twice") for place, line in places if lines[place] != line]
     if twice:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from acclimate.cli import distinct, export, info, runs, search, selection, stages
+from acclimate.cli import advice, distinct, export, info, runs, search, selection, stages
 from acclimate.cli.output import note
 from acclimate.engine.process import collect_rarely
 from acclimate.errors import AcclimateError, InterruptedRunError
@@ -56,6 +56,7 @@ app.command()(stages.tune)
 app.command()(stages.evaluate)
 app.command()(runs.compare)
 app.command()(search.search)
+app.command()(advice.advise)
 app.command()(export.export)
 app.command()(info.methods)
 app.command()(info.doctor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
@@ -12,11 +13,13 @@ from markupsafe import Markup
 from acclimate.engine.storage import write_text
 from acclimate.errors import InputError
 from acclimate.report import wording
+from acclimate.report.advised import tell
 from acclimate.report.figures import ticks
 from acclimate.report.sections import arms, gap, negative_transfer, provenance, ranking, selection
 from acclimate.report.sections.verdict import SLUG, verdict
 from acclimate.report.texts import printable, trim
 from acclimate.report.wording import LANGUAGES, Language, Words
+from acclimate.strategy.advise.advice import Advice
 from acclimate.strategy.outcome import Outcome
 
 
@@ -66,9 +69,22 @@ def render_report(outcome: Outcome, language: Language = "en") -> str:
             hygiene=provenance.hygiene(outcome),
             reproduce=provenance.reproduce(outcome.manifest),
             notes=_notes(outcome),
+            advice=tell(outcome.advice, words) if outcome.advice else None,
             bdi=lambda names: words("page.comma").join(map(wording.isolated, names)),
         )
     )
+
+
+def write_advice(advice: Advice, path: str | Path, language: Language = "en") -> None:
+    """Write an advice as one HTML page of the same kind. Raises as :func:`write_report`."""
+    write_text(Path(path), render_advice(advice, language))
+
+
+def render_advice(advice: Advice, language: Language = "en") -> str:
+    """The page of an advice as text. Raises :class:`InputError` for an unknown language."""
+    words = wording.words_in(language)
+    page = environment().get_template("advice.html.j2")
+    return page.render(w=words, style=Markup(resource("style.css")), advice=tell(advice, words), version=version("acclimate"))
 
 
 def environment() -> jinja2.Environment:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from markupsafe import Markup
 
+from acclimate.errors import InputError
 from acclimate.report.phrases import translate
 
 Language = Literal["en", "zh"]
@@ -71,6 +72,19 @@ class Words:
         if seconds < 2 * _HOUR:
             return self("unit.minutes", value=f"{seconds / _MINUTE:.0f}")
         return self("unit.hours", value=f"{seconds / _HOUR:.1f}")
+
+
+def words_in(language: str) -> Words:
+    """The words of a language that a user named.
+
+    Raises:
+        InputError: there are none.
+    """
+    if language not in LANGUAGES:
+        raise InputError(
+            f"Unknown language '{language}'", expected=" or ".join(LANGUAGES), fix="choose en (English) or zh (Chinese)"
+        )
+    return Words(language)
 
 
 def isolated(text: str) -> Markup:

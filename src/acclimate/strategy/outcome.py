@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -13,6 +13,9 @@ from acclimate.evaluate.verdict import Comparison
 from acclimate.gap.base import GapReport
 from acclimate.select.base import Selection
 from acclimate.strategy.quality import Quality
+
+if TYPE_CHECKING:
+    from acclimate.strategy.advise.advice import Advice
 
 Fidelity = Literal["probe", "fine-tune"]
 SuspectKind = Literal["arm", "augmentation", "domain"]
@@ -135,6 +138,7 @@ class Outcome:
         refused: what guards refused of them, one row each with its arm; None where nothing was generated.
         negative_transfer: what hurts, where the comparison was asked to look for it.
         ranking: how a label-free validator ranks the arms; None where validation labels chose.
+        advice: what was advised before anything ran, and why; None where nobody asked.
     """
 
     name: str
@@ -160,3 +164,4 @@ class Outcome:
     refused: pa.Table | None = None
     ranking: Ranking | None = None
     negative_transfer: NegativeTransfer | None = None
+    advice: Advice | None = None
