@@ -67,7 +67,7 @@ class Range:
         """``count`` numbers for a grid, evenly spaced (in the logarithm where ``log``), or every step where there are fewer.
 
         >>> Range(1e-4, 1e-2, log=True).levels(3), Range(1, 8).levels(3), Range(0, 2).levels(9)
-        ([0.0001, 0.001, 0.01], [1, 4, 8], [0, 1, 2])
+        ([0.0001, 0.001, 0.01], [1, 5, 8], [0, 1, 2])
         """
         shares = [k / max(count - 1, 1) for k in range(count)]
         if self.log:
