@@ -57,7 +57,7 @@ class Steps:
     def take(self) -> tuple[float, int, int]:
         """CPU seconds of a whole step, its real tokens, and its places, padding among them."""
         started = time.process_time()
-        batch = next(self._batches)
+        (batch,), _ = self._trainer.get_batch_samples(self._batches, 1, self._trainer.args.device)
         real, places = int(batch["attention_mask"].sum()), batch["attention_mask"].numel()
         self._trainer.training_step(self._model, batch)
         self._trainer.accelerator.clip_grad_norm_(self._model.parameters(), self._trainer.args.max_grad_norm)

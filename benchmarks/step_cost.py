@@ -76,7 +76,7 @@ class Steps:
         """CPU seconds of one whole step: its batch, the loss, the way back, clipping and the optimiser."""
         trainer = self._trainer
         started = time.process_time()
-        batch = next(self._batches)
+        (batch,), _ = trainer.get_batch_samples(self._batches, 1, trainer.args.device)
         trainer.training_step(self._model, batch)
         trainer.accelerator.clip_grad_norm_(self._model.parameters(), trainer.args.max_grad_norm)
         trainer.optimizer.step()

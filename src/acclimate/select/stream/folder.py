@@ -68,7 +68,7 @@ def working(out: Path) -> Iterator[Path]:
     check_local(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file", expected="a folder for the parts of the result", fix="name a folder")
-    work = out / ".work"
+    work, is_new = out / ".work", not out.exists()
     if out.is_dir() and not (out / "manifest.json").exists() and not work.exists() and any(out.iterdir()):
         raise InputError(f"'{out}' holds other files", expected="an empty or a new folder", fix="name another one")
     try:
@@ -93,6 +93,8 @@ def working(out: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             (out / ".lock").unlink()
             work.rmdir()  # where nothing is left to go on with
+            if is_new:
+                out.rmdir()  # where nothing came of it
 
 
 def finished(out: Path, key: str) -> Streamed | None:
