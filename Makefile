@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test test-offline lint format types layers lock clean bench-controls bench-leakage bench-startup \
 	bench-tune bench-augment bench-select bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost bench-domain-ranking bench-step-cost \
 	bench-augment-images bench-perez-wang bench-augment-text bench-scale bench-near-duplicates bench-guards bench-augment-gain \
-	bench-packing bench-forgetting bench-digits bench-amazon bench-validators bench-coverage bench-search bench-advise train-prior
+	bench-packing bench-forgetting bench-digits bench-amazon bench-validators bench-coverage bench-search bench-advise bench-ulmfit train-prior
 
 help:
 	@echo "make demo          the whole job on packaged data: gap, selection, augmentation, training, evidence, report"
@@ -51,7 +51,7 @@ format: $(READY)
 	$(BIN)/ruff format src tests benchmarks
 
 # Benchmarks write benchmarks/results/NAME.json and docs/benchmarks.md; QUICK=--quick runs a small version.
-bench-tune: bench-digits bench-amazon bench-packing bench-forgetting
+bench-tune: bench-digits bench-amazon bench-packing bench-forgetting bench-ulmfit
 
 bench-augment: bench-augment-text bench-augment-images bench-step-cost bench-augment-gain bench-perez-wang bench-guards
 
@@ -60,7 +60,7 @@ bench-select: bench-precision bench-downstream bench-domain-ranking bench-gradie
 bench-controls bench-leakage bench-startup bench-precision bench-downstream bench-gradients bench-kmm bench-tradaboost \
 	bench-domain-ranking bench-step-cost bench-augment-images bench-perez-wang bench-augment-text bench-scale \
 	bench-near-duplicates bench-guards bench-augment-gain bench-packing bench-forgetting bench-digits bench-amazon \
-	bench-validators bench-coverage bench-search bench-advise: bench-%: $(READY)
+	bench-validators bench-coverage bench-search bench-advise bench-ulmfit: bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(QUICK)
 
 # What advice learned from results/decide (make bench-decide), into the package.

@@ -530,6 +530,29 @@ def _amazon(result: Mapping[str, Any]) -> str:
     )
 
 
+def _ulmfit(result: Mapping[str, Any]) -> str:
+    body = [
+        (
+            r["task"],
+            r["size"],
+            r["arm"],
+            f"{100 * r['accuracy']:.1f}",
+            f"{100 * r['difference']:+.1f} ({100 * r['low']:+.1f} to {100 * r['high']:+.1f})" if "difference" in r else "–",
+            f"{r['p']:.3f}" if "p" in r else "–",
+            r.get("verdict", "–"),
+            f"{r['cpu_seconds']:.0f}",
+        )
+        for r in result["rows"]
+    ]
+    return (
+        "## ULMFiT's ordering on an encoder (`make bench-ulmfit`)\n\n"
+        f"MiniLM on the target labels alone, {result['epochs']:.0f} epochs, {result['seeds']} paired seeds, {result['test']:,} "
+        "sealed texts. Each arm adds to the one above it and is compared with that one: 95% interval over texts and seeds, Holm "
+        "over the three additions.\n\n"
+        + table(("domain", "labels", "arm", "accuracy", "difference from the one above", "p", "verdict", "CPU s"), body)
+    )
+
+
 def _validators(result: Mapping[str, Any]) -> str:
     rows, sets = result["rows"], list(result["rows"][0]["sets"])
     cells = rows[0]["cells"]
@@ -686,6 +709,7 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "digits": _digits,
     "digits-large": _digits,
     "amazon": _amazon,
+    "ulmfit": _ulmfit,
     "validators": _validators,
     "coverage": _coverage,
     "search": _search,
