@@ -85,16 +85,22 @@ def working(out: Path) -> Iterator[Path]:
             f"Another process is selecting into '{out}'", expected="one at a time", fix="wait for it, or choose another folder"
         ) from error
     try:
-        for left in (*out.glob(".*.part"), *work.rglob(".*.part")):  # of a start that was killed; they take room
-            left.unlink(missing_ok=True)
+        _sweep(out, work)  # of a start that was killed; they take room
         yield work
     finally:
+        _sweep(out, work)  # of workers that ended with their engine
         lock.release()
         with contextlib.suppress(OSError):
             (out / ".lock").unlink()
             work.rmdir()  # where nothing is left to go on with
             if is_new:
                 out.rmdir()  # where nothing came of it
+
+
+def _sweep(out: Path, work: Path) -> None:
+    """Remove what was being written by whoever is gone."""
+    for left in (*out.glob(".*.part"), *work.rglob(".*.part")):
+        left.unlink(missing_ok=True)
 
 
 def finished(out: Path, key: str) -> Streamed | None:
