@@ -3,7 +3,7 @@
 A cell is a pair of domains (`benchmarks/decide_cells.py`) and a number of target labels: none, 20, 100 or 500. Every arm and
 control is carried out by the bench that `compare` uses, on frozen features, over five seeds: each draws its own labels, random
 picks, generated examples and folds. With labels validation is out of fold over them; without, arms learn without target labels,
-and what label-free scores say of them is kept. A pair with a seed is one file: a stopped run goes on, more seeds can be added,
+and what every validator says of them is kept. A pair with a seed is one file: a stopped run goes on, more seeds can be added,
 and several processes share the pairs.
 
     python -m benchmarks.decide_evidence [--quick] [--seeds 3] [--only icwsm4,blitzer] [--part 0/2]
@@ -11,7 +11,6 @@ and several processes share the pairs.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from collections import Counter
@@ -26,12 +25,11 @@ import pyarrow.parquet as pq
 from acclimate.engine.storage import atomic_path
 from acclimate.engine.threads import one_thread
 from acclimate.errors import AcclimateError
-from acclimate.evaluate.measure import Scores, evaluate, pool_scores
-from acclimate.strategy.arms import Arm, Method, controls, settings
+from acclimate.evaluate.validators import METHODS as VALIDATORS
+from acclimate.strategy.arms import Arm, Method, settings
 from acclimate.strategy.plan import Plan
 from acclimate.strategy.units import Bench
 from benchmarks.decide_cells import Pair, Problem, pairs, problem
-from benchmarks.validators import entropy, neighbourhood
 
 SIZES = (0, 20, 100, 500)
 SEEDS = 5
@@ -42,8 +40,8 @@ GROWN = 100
 #: Weight of a target label where source examples are learned from too.
 WEIGHT = 10.0
 FOLDER = Path("runs") / "bench-decide"
-#: Unlabelled target examples that label-free scores read.
-SHOWN = 500
+#: What stands for validation in a plan without labels; every validator is asked anyway.
+CHEAPEST = "entropy"
 
 
 def arms_without_labels() -> tuple[Arm, ...]:
@@ -86,17 +84,14 @@ def _sizes(at: Problem) -> Iterator[int]:
 
 def _rows(at: Problem, size: int, seed: int) -> Iterator[dict[str, Any]]:
     tried = arms_with_labels(at.source.modality, size) if size else arms_without_labels()
-    beside = controls([arm for arm in tried if arm.source == "selected"])
-    if not size:
-        beside = tuple(_unlabelled(arm) for arm in beside if arm.source != "none" and arm.control != "everything")
     counts = Counter(at.target.labelled.labels)
-    rarest = int(min(counts.values()) * size / len(at.target.labelled))
-    folds = max(2, min(FOLDS, rarest))
-    bench = Bench(Plan(at.source, at.target, tried, "vectors", labels=size or None, folds=folds), at.embed, "vectors", None)  # type: ignore[arg-type]  # computed before
-    for arm in (*beside, *tried):
+    folds = max(2, min(FOLDS, int(min(counts.values()) * size / len(at.target.labelled))))
+    plan = Plan(at.source, at.target, tried, "vectors", labels=size, folds=folds, validator="" if size else CHEAPEST)
+    bench = Bench(plan, at.embed, "vectors", None)  # type: ignore[arg-type]  # vectors that were computed before
+    for arm in plan.all_arms:
         begun = time.process_time()
         try:
-            found = _with_labels(bench, arm, seed) if size else _without_labels(bench, arm, at, seed)
+            found = _measured(bench, arm, seed, labelled=size > 0)
         except AcclimateError as error:
             sys.stdout.write(f"{at.target.name} {size} {arm.name}: {error}\n")
             continue
@@ -104,38 +99,17 @@ def _rows(at: Problem, size: int, seed: int) -> Iterator[dict[str, Any]]:
         yield {"labels": size, "arm": arm.name, "is_control": arm.is_control, **found, "cpu_seconds": seconds}
 
 
-def _unlabelled(control: Arm) -> Arm:
-    """A control that learns from no target label."""
-    return dataclasses.replace(control, target=False)
-
-
-def _with_labels(bench: Bench, arm: Arm, seed: int) -> dict[str, Any]:
+def _measured(bench: Bench, arm: Arm, seed: int, *, labelled: bool) -> dict[str, Any]:
+    """Accuracy on the test, and on validation out of fold, item by item; without labels what every validator says instead."""
     unit = bench.carry_out(arm, "probe", seed)
-    correct = {split: unit.correct(split)[1].astype(bool).tolist() for split in ("test", "validation")}
-    scores = {split: float(np.mean(values)) for split, values in correct.items()}
-    kept = {f"{split}_correct": values for split, values in correct.items()}
-    return {**scores, **kept, "trained_on": sum(unit.facts["trained_on"].values())}
-
-
-def _without_labels(bench: Bench, arm: Arm, at: Problem, seed: int) -> dict[str, Any]:
-    with one_thread():
-        material = bench.workshop.material(arm, at.target, seed)
-        model = bench._probe(arm, material, seed)
-        scores: Scores = pool_scores([evaluate(model, at.target)])
-        chances = model.predict_proba(at.target.inputs.contents[:SHOWN])
-    correct = np.asarray(scores.correct, dtype=bool)
-    label_free = {
-        "entropy": entropy(chances),
-        "snd": neighbourhood(chances),
-        "bnm": float(np.linalg.svd(chances, compute_uv=False).sum()) / len(chances),
-        "guesses": chances.argmax(axis=1).tolist(),
-    }
-    return {
-        "test": float(correct.mean()),
-        "test_correct": correct.tolist(),
-        "trained_on": sum(material.counts.values()),
-        **label_free,
-    }
+    correct = {split: unit.correct(split)[1].astype(bool).tolist() for split in ("test", *(("validation",) if labelled else ()))}
+    found: dict[str, Any] = {split: float(np.mean(values)) for split, values in correct.items()}
+    found |= {f"{split}_correct": values for split, values in correct.items()}
+    if not labelled:
+        with one_thread():
+            seen = bench.seen(arm, seed, again=True)
+            found |= {name: validator().score(seen) for name, validator in VALIDATORS.items()}
+    return {**found, "trained_on": sum(unit.facts["trained_on"].values())}
 
 
 def place(pair: Pair, seed: int) -> Path:

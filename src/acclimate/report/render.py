@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from acclimate.engine.storage import write_text
-from acclimate.errors import InputError
 from acclimate.report import wording
 from acclimate.report.advised import tell
 from acclimate.report.figures import ticks
 from acclimate.report.sections import arms, gap, negative_transfer, provenance, ranking, selection
 from acclimate.report.sections.verdict import SLUG, verdict
 from acclimate.report.texts import printable, trim
-from acclimate.report.wording import LANGUAGES, Language, Words
+from acclimate.report.wording import Language, Words
 from acclimate.strategy.advise.advice import Advice
 from acclimate.strategy.outcome import Outcome
 
@@ -40,38 +40,29 @@ def write_report(outcome: Outcome, path: str | Path, language: Language = "en") 
 
 def render_report(outcome: Outcome, language: Language = "en") -> str:
     """The page as text; equal outcomes give equal bytes. Raises :class:`InputError` for an unknown language."""
-    if language not in LANGUAGES:
-        raise InputError(
-            f"Unknown report language '{language}'", expected=" or ".join(LANGUAGES), fix="choose en (English) or zh (Chinese)"
-        )
-    words = Words(language)
+    words = wording.words_in(language)
     tables = arms.tables(outcome)
-    return (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            w=words,
-            outcome=outcome,
-            style=Markup(resource("style.css")),
-            verdict=verdict(outcome, words),
-            tables=tables,
-            charts=arms.cost_charts(tables),
-            stages=arms.STAGES,
-            ranking=ranking.ranking(outcome),
-            harm=negative_transfer.negative_transfer(outcome),
-            gaps=gap.gap_table(outcome.gap) if outcome.gap else None,
-            gap_words=_gap_words(outcome, language),
-            map=gap.domain_map(outcome),
-            selections=selection.selections(outcome),
-            overlap=selection.overlap(outcome),
-            generated=provenance.generated(outcome),
-            quality=provenance.quality(outcome),
-            hygiene=provenance.hygiene(outcome),
-            reproduce=provenance.reproduce(outcome.manifest),
-            notes=_notes(outcome),
-            advice=tell(outcome.advice, words) if outcome.advice else None,
-            bdi=lambda names: words("page.comma").join(map(wording.isolated, names)),
-        )
+    return page(
+        "page.html.j2",
+        words,
+        outcome=outcome,
+        verdict=verdict(outcome, words),
+        tables=tables,
+        charts=arms.cost_charts(tables),
+        stages=arms.STAGES,
+        ranking=ranking.ranking(outcome),
+        harm=negative_transfer.negative_transfer(outcome),
+        gaps=gap.gap_table(outcome.gap) if outcome.gap else None,
+        gap_words=_gap_words(outcome, language),
+        map=gap.domain_map(outcome),
+        selections=selection.selections(outcome),
+        overlap=selection.overlap(outcome),
+        generated=provenance.generated(outcome),
+        quality=provenance.quality(outcome),
+        hygiene=provenance.hygiene(outcome),
+        reproduce=provenance.reproduce(outcome.manifest),
+        notes=_notes(outcome),
+        advice=tell(outcome.advice, words) if outcome.advice else None,
     )
 
 
@@ -83,8 +74,21 @@ def write_advice(advice: Advice, path: str | Path, language: Language = "en") ->
 def render_advice(advice: Advice, language: Language = "en") -> str:
     """The page of an advice as text. Raises :class:`InputError` for an unknown language."""
     words = wording.words_in(language)
-    page = environment().get_template("advice.html.j2")
-    return page.render(w=words, style=Markup(resource("style.css")), advice=tell(advice, words), version=version("acclimate"))
+    return page("advice.html.j2", words, advice=tell(advice, words), version=version("acclimate"))
+
+
+def page(template: str, words: Words, **values: Any) -> str:
+    """A template filled in, with what every page is handed: its words, the style, and names that are isolated and listed."""
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            w=words,
+            style=Markup(resource("style.css")),
+            bdi=lambda names: words("page.comma").join(map(wording.isolated, names)),
+            **values,
+        )
+    )
 
 
 def environment() -> jinja2.Environment:
