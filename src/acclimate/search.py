@@ -77,7 +77,8 @@ def search(
     changed = {"trials": trials, "sampler": sampler, "pruner": pruner, "storage": storage, "seconds": seconds}
     spec = _changed(ready.recipe.search, {name: value for name, value in changed.items() if value is not None})
     ready = dataclasses.replace(ready, recipe=ready.recipe.model_copy(update={"search": spec}))
-    base, asked = _base(ready, spec), _asked(ready, spec)
+    base = Candidate(ready.plan.arms[spec.arm - 1], ready.plan.tune)
+    asked = _asked(base, spec)
     plan, folds = _plan(ready, spec)
     many = workers_or(workers or ready.recipe.workers, asked.fidelity)
     ready = dataclasses.replace(ready, plan=dataclasses.replace(plan, workers=many))
@@ -97,12 +98,7 @@ def _changed(spec: SearchSpec, changed: dict[str, Any]) -> SearchSpec:
     return spec.model_copy(update=changed)
 
 
-def _base(ready: Job, spec: SearchSpec) -> Candidate:
-    return Candidate(ready.plan.arms[spec.arm - 1], ready.plan.tune)
-
-
-def _asked(ready: Job, spec: SearchSpec) -> Asked:
-    base = _base(ready, spec)
+def _asked(base: Candidate, spec: SearchSpec) -> Asked:
     fidelity: Any = spec.fidelity
     space = {name: parse_dimension(value) for name, value in spec.space.items()} or default_space(base, fidelity)
     check_space(base, space, fidelity)
